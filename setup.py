@@ -1,0 +1,27 @@
+"Packaging for quake: everything it says is read from settings.ini."
+from configparser import ConfigParser
+from pathlib import Path
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+parser = ConfigParser(delimiters=['='])
+parser.read(here/'settings.ini', encoding='utf-8')
+cfg = parser['DEFAULT']
+docs = cfg['docs_requirements'].split()
+
+setup(
+    name=cfg['lib_name'], version=cfg['version'], description=cfg['description'],
+    long_description=(here/'README.md').read_text(encoding='utf-8') if (here/'README.md').exists() else cfg['description'],
+    long_description_content_type='text/markdown',
+    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], keywords=cfg['keywords'],
+    license='MIT', python_requires='>=' + cfg['min_python'],
+    classifiers=[
+        'Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research',
+        'Natural Language :: English', 'Programming Language :: Python :: 3',
+    ],
+    packages=find_packages(), package_data={'quake': ['configs/*.yaml']}, zip_safe=False,
+    install_requires=cfg['requirements'].split(),
+    extras_require={'docs': docs, 'dev': cfg['dev_requirements'].split() + docs},
+    entry_points={'console_scripts': cfg['console_scripts'].split(),
+                  'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
+)
