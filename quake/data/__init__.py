@@ -1,0 +1,1 @@
+"Records of ground motion from every source, and what is done to them before a model sees them."
