@@ -1,0 +1,1 @@
+"Training: run folders, the trainer, and one task per learner."
