@@ -1,0 +1,241 @@
+"""Is the repository in order?  tools/check.py [NAME…]  (all checks without a name)
+
+One line for each check. What does not hold is listed with the command that mends it, and the exit status is 1.
+A check takes the root of a repository and gives the list of what is wrong; none of them writes there."""
+import ast, configparser, filecmp, json, os, re, shutil, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import ZipFile
+
+sys.path.insert(0, str(Path(__file__).parent))
+from readme import directives, render
+from test import cores
+
+root = Path(__file__).resolve().parent.parent
+LIB = 'quake'
+
+# What several checks need
+
+def run(*cmd, cwd:Path, **env) -> subprocess.CompletedProcess:
+    "Run a command quietly; its words are in `.stdout`"
+    return subprocess.run([str(o) for o in cmd], cwd=cwd, env={**os.environ, **env}, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+def files(repo:Path, under:str='') -> list[Path]:
+    "What git tracks or would track, relative to the repository"
+    res = run('git', 'ls-files', '-co', '--exclude-standard', '-z', '--', under or '.', cwd=repo)
+    if res.returncode: sys.exit(f'{repo}: {res.stdout.strip()}')
+    return sorted({Path(o) for o in res.stdout.split('\0') if o and (repo/o).is_file()})
+
+@contextmanager
+def fresh(repo:Path):
+    "A copy of those files, gone afterwards"
+    with tempfile.TemporaryDirectory() as tmp:
+        for f in files(repo):
+            (Path(tmp)/f).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(repo/f, Path(tmp)/f)
+        yield Path(tmp)
+
+def tree(path:Path) -> set[Path]: return {o.relative_to(path) for o in path.rglob('*') if o.is_file() and '__pycache__' not in o.parts}
+
+def differing(a:Path, b:Path) -> list[Path]:
+    "Files that are not the same, or not there, in both folders"
+    one, two = tree(a), tree(b)
+    return sorted((one ^ two) | {o for o in one & two if not filecmp.cmp(a/o, b/o, shallow=False)})
+
+def notebooks(repo:Path) -> list[Path]: return [o for o in files(repo, 'nbs') if o.suffix == '.ipynb']
+
+def cells(nb:Path) -> list[dict]:
+    "Its cells, with the source in one piece"
+    found = json.loads(nb.read_text(encoding='utf-8'))['cells']
+    for c in found: c['source'] = ''.join(c['source'])
+    return found
+
+def nbdev(cmd:str, repo:Path) -> list[str]:
+    "Run an nbdev command in `repo`; its complaint if it stops"
+    res = run(Path(sys.executable).with_name(cmd), cwd=repo, IN_TEST='')
+    return [f'{cmd} stops: {res.stdout.strip()[-500:]}'] if res.returncode else []
+
+# The checks
+
+def export(repo:Path) -> list[str]:
+    "quake/ is what the notebooks export"
+    with fresh(repo) as tmp:
+        wrong = nbdev('nbdev_export', tmp)
+        tracked = {o.relative_to(LIB) for o in files(repo, LIB)}
+        wrong += [f'{LIB}/{o} is not what the notebooks export' for o in differing(repo/LIB, tmp/LIB) if o in tracked or (tmp/LIB/o).exists()]
+    return wrong + [f'{o}: {why}' for o in files(repo, LIB) if (why := orphan(repo, o))]
+
+def orphan(repo:Path, f:Path) -> str|None:
+    "Why a module has no notebook, if it has none"
+    if f.suffix != '.py' or f.name in ('__init__.py', '__main__.py', '_modidx.py'): return
+    m = re.search(r'File to edit: (\S+)\.$', (repo/f).read_text(encoding='utf-8'), re.M)
+    if not m: return 'no notebook exports it'
+    if not (repo/f.parent/m[1]).exists(): return f'its notebook {Path(m[1]).name} is gone'
+
+def clean(repo:Path) -> list[str]:
+    "notebooks are clean, small, without stored errors, with their pictures"
+    with fresh(repo) as tmp:
+        wrong = nbdev('nbdev_clean', tmp)
+        wrong += [f'{o} holds what nbdev_clean takes out' for o in notebooks(repo) if not filecmp.cmp(repo/o, tmp/o, shallow=False)]
+    return wrong + [f'{o}: {why}' for o in notebooks(repo) for why in unfit(repo/o)]
+
+def unfit(nb:Path) -> list[str]:
+    "Too large, an error among the outputs, or a figure of which only the name is there"
+    outs = [o for c in cells(nb) for o in c.get('outputs', [])]
+    nameless = [o for o in outs if re.match(r'<Figure size .* Axes>', ''.join(o.get('data', {}).get('text/plain', ''))) and 'image/png' not in o['data']]
+    return [why for why, wrong in {'1 MB or more': nb.stat().st_size >= 1e6, 'a stored error output': any(o['output_type'] == 'error' for o in outs),
+                                   "a figure without its picture (import matplotlib.pyplot, or %matplotlib inline)": nameless}.items() if wrong]
+
+def form(repo:Path) -> list[str]:
+    "imports stand in cells of their own, and nothing but a line under each title (nbdev would run or drop it)"
+    return [f'{o}: {why}' for o in notebooks(repo) for c in cells(repo/o) if (why := mixed(c) or crowded(c))]
+
+def mixed(c:dict) -> str|None:
+    "A cell that the docs would run because it imports, although it does more"
+    found, source = directives(c['source'])
+    if c['cell_type'] != 'code' or 'nbdev_export()' in source or found.keys() & {'export', 'exports', 'exporti'} or found.get('eval') == 'false': return
+    kinds = {type(n) for n in ast.walk(ast.parse(plain(source)))}
+    if kinds & {ast.Import, ast.ImportFrom} and kinds & {ast.Expr, ast.Assign}: return f'imports and other code in one cell: {source[:60]!r}…'
+
+def crowded(c:dict) -> str|None:
+    "A title's cell with more than its line and options"
+    if c['cell_type'] != 'markdown' or not re.match(r'# \S', c['source']): return
+    lines = [o for o in c['source'].split('\n')[1:] if o.strip() and not re.match(r'- \S+: ', o)]
+    rest = lines[1:] if lines and lines[0].startswith('> ') else lines
+    if rest: return f'nbdev drops what stands in the cell of the title: {rest[0][:60]!r}'
+
+def plain(source:str) -> str:
+    "Python without the lines that only IPython reads"
+    return '\n'.join('pass' if re.match(r'\s*[%!]', o) else o for o in source.split('\n'))
+
+def floors(repo:Path) -> list[str]:
+    "a notebook imports only what lower-numbered notebooks export"
+    known = {m: nb for nb in notebooks(repo) if (m := exported(repo/nb))}
+    return [w for nb in known.values() for c in cells(repo/nb) if c['cell_type'] == 'code' for w in climbs(repo, nb, c['source'], known)]
+
+def exported(nb:Path) -> str|None:
+    "The module that a notebook exports"
+    m = re.search(r'^#\|\s*default_exp\s+(\S+)', '\n'.join(c['source'] for c in cells(nb) if c['cell_type'] == 'code'), re.M)
+    return f'{LIB}.{m[1]}' if m else None
+
+def floor(nb:Path) -> int:
+    m = re.match(r'\d+', nb.name)
+    return int(m[0]) if m else 100
+
+def climbs(repo:Path, nb:Path, source:str, known:dict) -> list[str]:
+    "What one cell imports from its own floor or above, or by the package face"
+    found, _ = directives(source)
+    inside, own = bool(found.keys() & {'export', 'exports', 'exporti'}), exported(repo/nb)
+    wrong = []
+    for name in imported(source):
+        mod = next((o for o in prefixes(name) if o in known), None)
+        if mod is None and inside and face(repo, name): wrong.append(f'{nb}: {name} is taken from the package face; import the module that defines it')
+        mod = mod or definer(repo, name, known)
+        if mod and mod != own and floor(known[mod]) >= floor(nb): wrong.append(f'{nb} imports {mod} of {known[mod].name}, which is no lower floor')
+    return wrong
+
+def imported(source:str) -> list[str]:
+    "Dotted names of this library that a cell imports: quake.core.Thing for `from quake.core import Thing`"
+    nodes = list(ast.walk(ast.parse(plain(source))))
+    names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
+    names += [f'{n.module}.{a.name}' for n in nodes if isinstance(n, ast.ImportFrom) and not n.level for a in n.names]
+    return [o for o in names if o.split('.')[0] == LIB]
+
+def prefixes(name:str) -> list[str]:
+    "quake.a.b, quake.a, quake: the longest first"
+    parts = name.split('.')
+    return ['.'.join(parts[:i]) for i in range(len(parts), 0, -1)]
+
+def face(repo:Path, name:str) -> bool:
+    "Is a name taken from a package rather than from the module that defines it?"
+    pack = name.rpartition('.')[0]
+    return name.split('.')[-1] != '__version__' and bool(pack) and not (repo/name.replace('.', '/')).is_dir() and (repo/pack.replace('.', '/')).is_dir()
+
+def definer(repo:Path, name:str, known:dict) -> str|None:
+    "The module behind a name that a package face hands on"
+    pack, _, last = name.rpartition('.')
+    homes = [m for m in known if m.startswith(f'{pack}.') and (f := repo/f"{m.replace('.', '/')}.py").exists()
+             and re.search(rf'^(?:(?:async )?def|class) {re.escape(last)}\b|^{re.escape(last)} *=', f.read_text(encoding='utf-8'), re.M)]
+    return homes[0] if pack and homes else None
+
+def wheel(repo:Path) -> list[str]:
+    "the wheel holds every file of quake/, and every module imports alone from elsewhere"
+    with fresh(repo) as tmp:
+        pip = sys.executable, '-m', 'pip', '--disable-pip-version-check'
+        res = run(*pip, 'wheel', '.', '--no-deps', '--no-build-isolation', '--no-index', '-w', 'dist', cwd=tmp)
+        if res.returncode: return [f'pip wheel: {res.stdout[-1000:]}']
+        whl = next((tmp/'dist').glob('*.whl'))
+        res = run(*pip, 'install', whl, '--no-deps', '--no-index', '--no-compile', '--target', tmp/'site', cwd=tmp)
+        if res.returncode: return [f'pip install: {res.stdout[-1000:]}']
+        names = set(ZipFile(whl).namelist())
+        wrong = [f'{o} is not in the wheel' for o in files(repo, LIB) if o.as_posix() not in names]
+        mods = sorted(o[:-3].replace('/', '.').removesuffix('.__init__') for o in names if o.endswith('.py') and not o.endswith('__main__.py'))
+        (tmp/'elsewhere').mkdir()
+        with ThreadPoolExecutor(cores()) as pool: said = list(pool.map(lambda m: alone(m, tmp), mods))
+    return wrong + [o for o in said if o]
+
+def alone(mod:str, tmp:Path) -> str:
+    "What goes wrong when one module is imported in a fresh Python from another folder"
+    code = f'import {mod} as m, pathlib; assert pathlib.Path(m.__file__).is_relative_to({str(tmp)!r}), m.__file__'
+    res = run(sys.executable, '-c', code, cwd=tmp/'elsewhere', PYTHONPATH=str(tmp/'site'), OMP_NUM_THREADS='1', PYTHONDONTWRITEBYTECODE='1')
+    return f'import {mod}: {res.stdout.strip()[-600:]}' if res.returncode else ''
+
+def pyflakes(repo:Path) -> list[str]:
+    "pyflakes has nothing to say about quake/"
+    mods = [o for o in files(repo, LIB) if o.suffix == '.py' and o.name != '_modidx.py']
+    return run(sys.executable, '-m', 'pyflakes', *mods, cwd=repo).stdout.splitlines()
+
+def readme(repo:Path) -> list[str]:
+    "README.md is rendered from nbs/index.ipynb"
+    nb, md = repo/'nbs/index.ipynb', repo/'README.md'
+    lost = [f'{o.relative_to(repo)} is missing' for o in (nb, md) if not o.exists()]
+    if lost: return lost
+    try: text = render(nb)
+    except ValueError as e: return [str(e)]
+    return [] if md.read_text(encoding='utf-8') == text else ['README.md is not what nbs/index.ipynb gives']
+
+def machine(repo:Path) -> list[str]:
+    "no path of one machine and no private package index in any file"
+    homes = ['/'+o+'/' for o in ('work', 'root', 'farm')] + ['/Users'+'/', '/home'+'/', str(root)+'/', str(Path.home())+'/']
+    bad = re.compile('|'.join(rf'(?<![\w.}}-]){re.escape(o)}' for o in sorted({*homes}) if len(o) > 2) + ''.join(f'|{re.escape(o)}' for o in indexes()))
+    texts = {o: (repo/o).read_text(encoding='utf-8', errors='ignore').replace('\\n', '\n') for o in files(repo)}
+    return [f'{o}: {m[0]}…' for o, text in texts.items() if (m := bad.search(text))]
+
+def indexes() -> set[str]:
+    "Hosts and folders that pip on this machine takes packages from, the public ones apart"
+    said = run(sys.executable, '-m', 'pip', 'config', 'list', cwd=root).stdout + os.environ.get('PIP_INDEX_URL', '')
+    public = 'pypi.org', 'pythonhosted.org', 'pytorch.org'
+    return {o for o in re.findall(r"(?:https?|file)://(?:[^/@\s']*@)?([^\s':]+?)(?:/simple)?/?(?=[\s':]|$)", said) if not any(p in o for p in public)}
+
+def pins(repo:Path) -> list[str]:
+    "constraints.txt pins every requirement of settings.ini"
+    cfg = configparser.ConfigParser(delimiters=['='])
+    cfg.read(repo/'settings.ini', encoding='utf-8')
+    plain = lambda o: re.match(r'[\w.-]+', o)[0].lower().replace('_', '-')
+    needed = {plain(o) for k, v in cfg['DEFAULT'].items() if k.endswith('requirements') for o in v.split()}
+    pinned = {plain(o) for o in (repo/'constraints.txt').read_text().splitlines() if '==' in o}
+    return [f'{o} has no tested version in constraints.txt' for o in sorted(needed - pinned)]
+
+CHECKS = { # check: what mends it
+    export: 'make export', clean: 'make clean-nbs', form: 'split the cell', floors: 'import from a lower floor, or renumber', wheel: 'mend setup.py or the import',
+    pyflakes: 'mend the notebook, then make export', readme: 'make readme', machine: 'take it out', pins: 'add the version that was tested'}
+
+def report(check, repo:Path) -> bool:
+    "Run one check and print how it went"
+    start = time.time()
+    wrong = check(repo)
+    print(f"{'FAILS' if wrong else 'holds'}  {check.__name__:9}{check.__doc__} ({time.time() - start:.1f} s)", flush=True)
+    for o in wrong: print(f'       - {o}')
+    if wrong: print(f'       mend: {CHECKS[check]}', flush=True)
+    return not wrong
+
+def main(names:list[str], repo:Path=root) -> int:
+    unknown = set(names) - {o.__name__ for o in CHECKS}
+    if unknown: return print(f"No such check: {', '.join(unknown)}. There are: {', '.join(o.__name__ for o in CHECKS)}") or 1
+    held = [report(o, repo) for o in CHECKS if not names or o.__name__ in names]
+    print(f'{sum(held)} of {len(held)} checks hold', flush=True)
+    return int(not all(held))
+
+if __name__ == '__main__': sys.exit(main(sys.argv[1:]))
