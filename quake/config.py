@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .core import ConfigError
 
-# %% ../nbs/02_config.ipynb #5ad9b5e9
+# %% ../nbs/02_config.ipynb #ab13cead
 @dataclass
 class DataConfig:
     "Which records, and how they are split"
@@ -29,29 +29,31 @@ class DataConfig:
     group_by:str|None = None        # metadata column that says which records belong together; `source_id` where there is one
     group_size:int|None = None      # for files without such a column: so many consecutive records belong together
     test_ratio:float = 0.3          # share of the groups kept for the test
-    val_ratio:float = 0.15          # share of the remaining groups kept for validation; 0 for none
+    val_ratio:float = 0.0          # share of the remaining groups kept for validation; 0 for none
     synthetic_records:int = 1000    # how many synthetic records, where these are used
     synthetic_seed:int = 0          # and which: the same records whatever the run's seed
 
-# %% ../nbs/02_config.ipynb #9f84b621
+# %% ../nbs/02_config.ipynb #7ce99d49
 @dataclass
 class FrontEndConfig:
     "From waveforms to spectrograms"
     nperseg:int = 64      # samples per window
     noverlap:int = 32     # samples that neighbouring windows share
     nfft:int|None = None  # length of the transform; `nperseg` when null
-    zscore:bool = True    # standardise each component of each record first
+    highpass:float = 0.01 # corner of a high-pass, as a share of the sampling rate (1 Hz at 100 Hz); 0 for none
+    zscore:bool = True    # standardise each component of each record
     log:bool = True       # logarithm of the magnitude instead of the magnitude
+    normalize:bool = True # bring each component's spectrogram to zero mean and unit variance
 
-# %% ../nbs/02_config.ipynb #e8892919
+# %% ../nbs/02_config.ipynb #049fba2b
 @dataclass
 class AugmentConfig:
     "What is done to records during training only; 0 switches a step off"
     shift:float = 0.1          # shift in time by up to this share of the record
-    gain_db:float = 0.0        # change the amplitude of each channel by up to so many dB
-    noise_p:float = 0.3        # probability of added noise
+    gain_db:float = 0.0        # change the amplitude of each channel by up to so many dB; no effect where the front end standardises
+    noise_p:float = 0.0        # probability of added noise
     noise_snr_db:list[float] = field(default_factory=lambda: [5.0, 30.0]) # its signal-to-noise ratio, drawn evenly between these
-    flip_p:float = 0.5         # probability of reversed polarity of the whole record
+    rotate_p:float = 0.5       # probability that the horizontals are turned by a random angle
     drop_channel_p:float = 0.0 # probability that one of several channels is silenced
     time_mask:float = 0.1      # mask up to this share of the frames of the spectrogram
     freq_mask:float = 0.1      # mask up to this share of its frequencies
@@ -67,32 +69,32 @@ class HybridViTConfig:
     freeze_backbone:bool = False # train the stem and the head only
     pretrained:str = 'auto'     # auto, yes, no, or the path of a safetensors file; auto trains from scratch, with a warning, where there are no weights
 
-# %% ../nbs/02_config.ipynb #13532cde
+# %% ../nbs/02_config.ipynb #2e2eacb3
 @dataclass
 class OptimConfig:
     "Loss and optimizer"
     name:str = 'adamw'            # adamw or sgd
-    lr:float = 1e-3               # highest learning rate
-    backbone_lr_scale:float = 0.5 # pretrained blocks learn at this share of it
+    lr:float = 5e-4               # highest learning rate
+    backbone_lr_scale:float = 1.0 # pretrained blocks learn at this share of it
     weight_decay:float = 0.05     # on weights, not on biases and norms
-    warmup_epochs:float = 5.0     # linear rise of the learning rate
+    warmup_epochs:float = 3.0     # linear rise of the learning rate
     min_lr:float = 0.0            # where its cosine ends, as a share of `lr`
     label_smoothing:float = 0.1   # share of each label spread over all classes
     class_weights:bool = False    # weigh classes by the inverse of their share of the training records
-    ema_decay:float = 0.0         # moving average of the weights; 0 for none
+    ema_decay:float = 0.99        # moving average of the weights, over about the last 1/(1-this) updates; 0 for none
 
-# %% ../nbs/02_config.ipynb #5d2606b5
+# %% ../nbs/02_config.ipynb #b3af18fa
 @dataclass
 class TrainerConfig:
     "How training runs"
-    max_epochs:int = 40           # times through the training records
+    max_epochs:int = 30           # times through the training records
     batch_size:int = 32           # records per step
     accumulate:int = 1            # steps per update of the weights
     clip_norm:float = 1.0         # largest norm of the gradient; 0 for no limit
     precision:str = 'auto'        # auto, 32 or bf16; auto: bf16 where the processor computes in it, else 32
     device:str = 'auto'           # auto, cpu or cuda
-    early_stopping:int = 0        # stop after so many epochs without a better validation loss; 0 for never
-    select:str = 'last'           # which weights are evaluated: last, or best by validation loss
+    early_stopping:int = 0        # stop after so many epochs without a better validation loss; 0 for never; needs data.val_ratio
+    select:str = 'last'           # which weights are evaluated: last, or best by validation loss, which needs data.val_ratio
     save_every:int = 10           # a checkpoint every so many epochs; 0 for none
     keep:int = 3                  # how many of those are kept
     compile:bool = False          # torch.compile the model

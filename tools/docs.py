@@ -1,14 +1,14 @@
 """The docs site, without Quarto and without network: tools/docs.py
 
 nbs/ ─ nbdev ─> _proc/ (hidden cells gone, show_doc run) ─ here ─> build/docs/ (MyST-NB) ─ Sphinx ─> _docs/
-What Sphinx warns of (a lost link, a missing figure) fails the build."""
+What Sphinx warns of (a lost link, a missing figure) and what nbdev would warn of fails the build."""
 import ast, configparser, json, os, posixpath, re, shutil, subprocess, sys, time
 from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from readme import directives
-from check import floor
+from check import floor, form
 
 root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root)) # this quake, whichever is installed
@@ -283,8 +283,8 @@ def main() -> int:
     t = time.time()
     assemble(nbs)
     bad = sphinx()
-    away = [] if bad else fetched()
-    for o in away: print(f'would need the network: {o}')
+    away = [f'would need the network: {o}' for o in ([] if bad else fetched())] + form(root)
+    for o in away: print(o)
     print(f'{len(nbs)} notebooks; nbdev {t - start:.0f} s, Sphinx {time.time() - t:.0f} s' + ('' if bad or away else f': {site.name}/index.html'))
     return int(bool(bad or away))
 

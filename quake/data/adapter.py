@@ -166,11 +166,11 @@ def moved_picks(waves:Waveforms, cut:np.ndarray, n:np.ndarray) -> Waveforms:
     picks = [c for c in waves.metadata if c.startswith('trace_') and c.endswith('_arrival_sample')]
     return with_columns(waves, trace_npts=n, **{c: waves.metadata[c] - cut for c in picks})
 
-# %% ../../nbs/17_data.adapter.ipynb #f2ecf790
+# %% ../../nbs/17_data.adapter.ipynb #fe75eedf
 @patch
 def front_end(self:WaveformDataAdapter) -> FrontEnd:
     "The module that standardises and makes spectrograms"
-    return FrontEnd(self.nperseg, self.noverlap, zscore=TransformOP.ZSCORE in self.transforms, log=self.log)
+    return FrontEnd(self.nperseg, self.noverlap, zscore=TransformOP.ZSCORE in self.transforms, log=self.log, normalize=False)
 
 # %% ../../nbs/17_data.adapter.ipynb #2c195ed4
 @patch

@@ -152,7 +152,7 @@ class Events(TensorBoardLogger):
     "TensorBoard's event files, and no second file of settings beside config.yaml"
     def save(self): self.experiment.flush()
 
-# %% ../../nbs/42_training.trainer.ipynb #2d9bf7e0
+# %% ../../nbs/42_training.trainer.ipynb #6d956272
 def make_trainer(
     cfg:TrainerConfig,    # how training runs
     run:Run,              # where it writes
@@ -163,10 +163,12 @@ def make_trainer(
 ) -> Trainer:
     "Lightning's trainer, set up from a configuration"
     if cfg.max_epochs < 1: raise ConfigError(f'trainer.max_epochs={cfg.max_epochs}: at least 1')
+    needs_validation = 'trainer.select: best' if cfg.select == 'best' else 'trainer.early_stopping' if cfg.early_stopping else None
+    if needs_validation and not validate: raise ConfigError(f'{needs_validation} needs validation records: set data.val_ratio, to 0.15 say')
     quiet()
     device = pick_device(cfg.device)
     chosen = [SeedEpochs(seed), LearningRateMonitor(logging_interval='epoch'), *callbacks, *([average_weights(ema)] if ema else [])]
-    if cfg.early_stopping and validate: chosen += [EarlyStopping('val/loss', patience=cfg.early_stopping)]
+    if cfg.early_stopping: chosen += [EarlyStopping('val/loss', patience=cfg.early_stopping)]
     if cfg.progress: chosen += [TQDMProgressBar(refresh_rate=5)]
     return Trainer(accelerator='gpu' if device == 'cuda' else 'cpu', devices='auto' if device == 'cuda' else 1, precision=pick_precision(cfg.precision, device),
         max_epochs=cfg.max_epochs, accumulate_grad_batches=cfg.accumulate, gradient_clip_val=cfg.clip_norm or None,
