@@ -113,23 +113,24 @@ def highpass(
     gain = 1/(1 + (corner/f.clamp_min(1e-9))**(2*order))
     return torch.fft.irfft(torch.fft.rfft(z, fast)*gain, fast)[..., n:n+x.shape[-1]]
 
-# %% ../nbs/03_signal.ipynb #e9125c8e
+# %% ../nbs/03_signal.ipynb #482d458b
 def standardise(
     x:Tensor,        # (..., time), any unit
-    eps:float=1e-6   # a standard deviation at or below `eps` times the largest absolute value counts as dead
+    eps:float=1e-6   # a trace that moves by no more than this share of its offset is dead
 ) -> tuple[Tensor, Tensor]: # same shape, unitless; and (...) True where dead
     "Zero mean and unit standard deviation along time; constant traces become zeros"
-    scale = x.abs().amax(-1, keepdim=True)
-    x = torch.where(scale > 0, x/scale.clamp_min(torch.finfo(x.dtype).tiny), 0)
-    x = x - x.mean(-1, keepdim=True)
-    std = x.std(-1, keepdim=True, correction=0)
-    dead = std <= eps
-    return torch.where(dead, 0, x/std.masked_fill(dead, 1)), dead[..., 0]
+    mean = x.mean(-1, keepdim=True)
+    x = x - mean
+    peak = x.abs().amax(-1, keepdim=True)
+    dead = peak <= eps*mean.abs()
+    x = x/peak.masked_fill(dead, torch.inf) # to ±1, so that squares neither overflow nor vanish
+    rms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)/math.sqrt(x.shape[-1])
+    return x/rms.masked_fill(dead, 1), dead[..., 0]
 
 # %% ../nbs/03_signal.ipynb #f365a636
 LOG_FLOOR = 1e-4 # added to the magnitude of a standardised trace before the logarithm: 80 dB below one standard deviation
 
-# %% ../nbs/03_signal.ipynb #e6d26557
+# %% ../nbs/03_signal.ipynb #559e4421
 def spectrogram(
     x:Tensor,           # (..., time), any unit
     nperseg:int=64,     # samples per window
@@ -139,7 +140,8 @@ def spectrogram(
     floor:float=LOG_FLOOR # added before the logarithm, in the unit of `x`
 ) -> Tensor: # (..., frequency, frame): the unit of `x`, or its decimal logarithm
     "Magnitude of the STFT, or its logarithm"
-    mag = stft(x, nperseg, noverlap, nfft).abs()
+    z = stft(x, nperseg, noverlap, nfft)
+    mag = (z.real.square() + z.imag.square()).sqrt() # a third of the time that `abs` takes on a CPU
     return torch.log10(mag + floor) if log else mag
 
 # %% ../nbs/03_signal.ipynb #f6d01f3c

@@ -2,9 +2,10 @@
 
 One line for each check. What does not hold is listed with the command that mends it, and the exit status is 1.
 A check takes the root of a repository and gives the list of what is wrong; none of them writes there."""
-import ast, configparser, filecmp, json, os, re, shutil, subprocess, sys, tempfile, time
+import ast, configparser, filecmp, json, os, re, shlex, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -196,6 +197,108 @@ def readme(repo:Path) -> list[str]:
     except ValueError as e: return [str(e)]
     return [] if md.read_text(encoding='utf-8') == text else ['README.md is not what nbs/index.ipynb gives']
 
+def commands(repo:Path) -> list[str]:
+    "every command, option and setting that a text prints is there, and what is told as not yet there is not"
+    return [f'{name}: {why}' for name, text in prose(repo).items() for why in dict.fromkeys(stale(text, repo, name.endswith('.md')))]
+
+def prose(repo:Path) -> dict[str, str]:
+    "What people read: the texts, and the markdown of the notebooks"
+    md = {str(o): (repo/o).read_text(encoding='utf-8') for o in files(repo) if o.suffix == '.md' and o.parts[0] in ('docs', 'resources', o.name)}
+    return md | {str(o): '\n\n'.join(c['source'] for c in cells(repo/o) if c['cell_type'] == 'markdown') for o in notebooks(repo)}
+
+def stale(text:str, repo:Path, page:bool) -> list[str]:
+    "What is wrong with the commands and settings of one text"
+    blocks, spans, rest = code(text)
+    lines = [o for b in blocks for o in re.sub(r'\\\n\s*', ' ', b).splitlines()]
+    wrong = [why for o in [*lines, *spans] for words in simple(o) if (why := bad_command(words, repo))]
+    wrong += [why for o in spans if (why := bad_setting(o, page))]
+    return wrong + [f'`quake {o}` is there by now: print it as code' for o in set(re.findall(r'\bquake ([a-z]+(?:-[a-z]+)*)', rest)) & set(program().commands)] * page
+
+def code(text:str) -> tuple[list[str], list[str], str]:
+    "Blocks and spans of code in markdown, and the text without them"
+    fence = re.compile(r'^( *)(```+|~~~+)[^\n]*\n(.*?)^\1\2 *$', re.M | re.S)
+    blocks, text = [m[3] for m in fence.finditer(text)], fence.sub('', text)
+    span = re.compile(r'(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)', re.S)
+    return blocks, [' '.join(m[2].split()) for m in span.finditer(text)], span.sub('', text)
+
+def simple(line:str) -> list[list[str]]:
+    "The words of each command in a line of a shell"
+    line = re.sub(r'^\s*(?:\$ |!|%)\s*', '', line)
+    if not re.match(r'(?:\S*/)?(?:quake|make|python3?)\s', line): return []
+    lexer = shlex.shlex(re.sub(r'[\[\]…]', '', line), posix=True, punctuation_chars=';&|')
+    lexer.whitespace_split = True
+    try: words = list(lexer)
+    except ValueError: return [[line]]
+    ends = [-1, *(i for i, o in enumerate(words) if set(o) <= set(';&|')), len(words)]
+    return [words[a+1:b] for a, b in zip(ends, ends[1:]) if b > a + 1]
+
+def bad_command(words:list[str], repo:Path) -> str|None:
+    "Why a command would stop before it began"
+    words = [words[0].rsplit('/')[-1], *words[1:]]
+    if words[0] == 'make': return next((f'make {o}: no such target' for o in words[1:] if re.fullmatch(r'[a-z][\w-]*', o) and o not in targets(repo)), None)
+    if words[:2] in (['python', '-m'], ['python3', '-m']) and words[2].startswith(f'{LIB}.'): words = [LIB, words[2].split('.')[-1].replace('_', '-'), *words[3:]]
+    if words[0] != LIB or len(words) < 2: return
+    said = usage(words[1:])
+    return f"`{' '.join(words)}`: {said}" if said else None
+
+@cache
+def targets(repo:Path) -> set[str]:
+    "What make can make"
+    mk = (repo if (repo/'Makefile').exists() else root)/'Makefile'
+    return {o for line in re.findall(r'^([a-z][\w -]*):(?!=)', mk.read_text(), re.M) for o in line.split()}
+
+@cache
+def program():
+    "The command line of this quake, with all its commands"
+    if str(root) not in sys.path: sys.path.insert(0, str(root))
+    from typer.main import get_command
+    from quake.cli import add_pipelines, app
+    add_pipelines()
+    return get_command(app)
+
+def usage(words:list[str]) -> str|None:
+    "What the command line would say against some words; nothing is run"
+    from quake.console import spread_values
+    if set(words) & {'-h', '--help', '--version'}: words = [o for o in words[:1] if not o.startswith('-')]
+    if not words: return
+    name, command = words[0], program().commands.get(words[0].replace('_', '-'))
+    if command is None: return f'no such command; there are {", ".join(program().commands)}'
+    if len(words) == 1: return # it is spoken of, not typed
+    try: given = command.make_context(name, spread_values(words[1:]), parent=program().make_context(LIB, ['settings'])).params
+    except Exception as e: return e.format_message()
+    return settled(given.get('config'), given.get('override'))
+
+def settled(config:str|None, override:str|None) -> str|None:
+    "Why some settings fit no learner; a file is not looked for, a preset is"
+    from quake.config import load_config
+    return misfit(lambda schema: load_config(schema, config if re.fullmatch('[a-z_]+', config or '') else None, override))
+
+def misfit(use) -> str|None:
+    "What every schema says against settings: nothing as soon as one takes them"
+    from quake.core import QuakeError
+    for schema in schemas():
+        try: use(schema)
+        except QuakeError as e: said = str(e)
+        else: return
+    return said
+
+@cache
+def schemas() -> list:
+    "The configurations of all learners"
+    from dataclasses import fields, is_dataclass
+    program()
+    from quake import config
+    return [o for o in vars(config).values() if isinstance(o, type) and is_dataclass(o) and any(is_dataclass(f.type) for f in fields(o))]
+
+def bad_setting(span:str, page:bool) -> str|None:
+    "Why a setting is none, such as `optim.lrr: 1`; on a page also without its value"
+    m = re.fullmatch(r"""(?:--override ['"]?)?(([a-z_]+)(?:\.[a-z_]+)+)(: .*?)?['"]?""", span)
+    sections = {k for o in schemas() for k, f in o.__dataclass_fields__.items() if hasattr(f.type, '__dataclass_fields__')}
+    if not m or m[2] not in sections or (root/LIB/f"{m[1].replace('.', '/')}.py").exists() or not (m[3] or page): return
+    if m[3]: return settled(None, m[1] + m[3])
+    from quake.config import check_keys, nest
+    return misfit(lambda schema: check_keys(nest({m[1]: None}), schema, span))
+
 def machine(repo:Path) -> list[str]:
     "no path of one machine and no private package index in any file"
     homes = ['/'+o+'/' for o in ('work', 'root', 'farm')] + ['/Users'+'/', '/home'+'/', str(root)+'/', str(Path.home())+'/']
@@ -220,7 +323,7 @@ def pins(repo:Path) -> list[str]:
 
 CHECKS = { # check: what mends it
     export: 'make export', clean: 'make clean-nbs', form: 'split the cell', floors: 'import from a lower floor, or renumber', wheel: 'mend setup.py or the import',
-    pyflakes: 'mend the notebook, then make export', readme: 'make readme', machine: 'take it out', pins: 'add the version that was tested'}
+    pyflakes: 'mend the notebook, then make export', readme: 'make readme', commands: 'print what can be typed', machine: 'take it out', pins: 'add the version that was tested'}
 
 def report(check, repo:Path) -> bool:
     "Run one check and print how it went"

@@ -1,18 +1,20 @@
 """The docs site, without Quarto and without network: tools/docs.py
 
 nbs/ ─ nbdev ─> _proc/ (hidden cells gone, show_doc run) ─ here ─> build/docs/ (MyST-NB) ─ Sphinx ─> _docs/
-What Sphinx warns of (a lost link, a missing figure) and what nbdev would warn of fails the build."""
+A lost link, a missing figure, a stale command, what a page would fetch from elsewhere, and what nbdev would warn of fail the build."""
 import ast, configparser, json, os, posixpath, re, shutil, subprocess, sys, time
 from functools import cache
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).parent))
 from readme import directives
-from check import floor, form
+from check import commands, floor, form
 
 root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root)) # this quake, whichever is installed
-proc, src, site = root/'_proc', root/'build/docs', root/'_docs'
+proc, src, made, site = root/'_proc', root/'build/docs', root/'build/html', root/'_docs'
 cfg = configparser.ConfigParser(delimiters=['='])
 cfg.read(root/'settings.ini', encoding='utf-8')
 cfg = cfg['DEFAULT']
@@ -21,7 +23,8 @@ online = cfg['doc_host'] + cfg['doc_baseurl'] + '/' # what nbdev's links start w
 # What a newcomer reads, in this order; the other notebooks follow by stage
 main_way = 'data.loader', 'visualization.fan_charts', 'visualization.spectrogram', 'models.hybrid_vit', 'training.classifier', 'evaluation'
 stages = {0: 'Ground', 10: 'Data', 20: 'Looking', 30: 'Models', 40: 'Training', 50: 'Evaluation', 60: 'Generation', 70: 'Pipelines', 80: 'Command line'}
-project = 'configuration', 'changelog', 'contributing'
+guides = 'coming_from', 'troubleshooting', 'monitoring', 'configuration' # first; other texts of docs/ follow
+project = 'changelog', 'contributing'
 
 # Names of pages and symbols
 
@@ -193,15 +196,17 @@ def toctree(caption:str, pages:list[str]) -> str:
     return '\n'.join(['```{toctree}', ':hidden:', f':caption: {caption}', '', *pages, '```']) if pages else ''
 
 def contents(nbs:list[str]) -> str:
-    "The navigation: the main way, then stage by stage, then tutorials and benchmarks, then the project"
+    "The navigation: the main way, what helps on it, then stage by stage, benchmarks, the project"
     pages = {page(o): o for o in nbs if o != 'index.ipynb'}
     first = [o for o in main_way if o in pages]
-    trees = [toctree('The main way', first)]
-    for n, name in stages.items():
-        trees.append(toctree(name, [p for p, nb in pages.items() if p not in first and '/' not in nb and n <= floor(Path(nb)) < n + 10]))
-    trees += [toctree(o.capitalize(), [p for p in pages if p.startswith(f'{o}/')]) for o in ('tutorials', 'benchmarks')]
-    extra = [o.stem for o in sorted((root/'docs').glob('*.md'))]
-    return '\n\n'.join(filter(None, [*trees, toctree('Guides', extra), toctree('Project', list(project))]))
+    under = lambda folder: [p for p in pages if p.startswith(f'{folder}/')]
+    stage = {name: [p for p, nb in pages.items() if p not in first and '/' not in nb and n <= floor(Path(nb)) < n + 10] for n, name in stages.items()}
+    trees = {'The main way': first, 'Tutorials': under('tutorials'), 'Guides': guide_pages(), **stage, 'Benchmarks': under('benchmarks'), 'Project': list(project)}
+    return '\n\n'.join(filter(None, map(toctree, trees, trees.values())))
+
+def guide_pages() -> list[str]:
+    there = {o.stem for o in (root/'docs').glob('*.md')} | {'configuration'}
+    return [o for o in guides if o in there] + sorted(there - {*guides})
 
 def configuration() -> str:
     "Every setting with its default and meaning, from the dataclasses; the presets as they are"
@@ -234,8 +239,13 @@ def row(r:dict) -> str:
 def texts() -> dict[str, str]:
     "Pages that are no notebooks"
     pages = {f'{o}.md': (root/f'{o.upper()}.md').read_text(encoding='utf-8') for o in ('changelog', 'contributing')}
-    pages |= {o.name: o.read_text(encoding='utf-8') for o in (root/'docs').glob('*.md')}
+    pages |= {o.name: linked(o.read_text(encoding='utf-8')) for o in (root/'docs').glob('*.md')}
     return pages | {'configuration.md': configuration()}
+
+def linked(md:str) -> str:
+    "Names in code spans as links to their entries, as nbdev makes them in notebooks"
+    from nbdev.doclinks import NbdevLookup
+    return NbdevLookup().linkify(md)
 
 # The build
 
@@ -267,13 +277,40 @@ def outputs(cell:dict, where:str, labels:set):
         if 'text/markdown' in o.get('data', {}): o['data']['text/markdown'] = links(''.join(o['data']['text/markdown']), where, labels)
 
 def sphinx() -> int:
+    shutil.rmtree(made, ignore_errors=True)
+    bad = subprocess.call([sys.executable, '-m', 'sphinx', '-b', 'html', '-q', '-W', '--keep-going', '-n', '-d', root/'build/doctrees', '-E', '-c', root/'docs', src, made])
     shutil.rmtree(site, ignore_errors=True)
-    return subprocess.call([sys.executable, '-m', 'sphinx', '-b', 'html', '-q', '-W', '--keep-going', '-n', '-d', root/'build/doctrees', '-E', '-c', root/'docs', src, site])
+    if made.exists(): made.rename(site)
+    return bad
 
-def fetched() -> list[str]:
-    "What a page would fetch from elsewhere"
-    load = re.compile(r'<(?:script|img|iframe|source)\b[^>]*?\bsrc="(?:https?:)?//[^"]*"|<link\b(?=[^>]*rel="(?:stylesheet|preload|icon)")[^>]*?\bhref="(?:https?:)?//[^"]*"')
-    return [f'{o.relative_to(site)}: {m[0]}' for o in sorted(site.rglob('*.html')) for m in load.finditer(o.read_text(encoding='utf-8'))]
+# What the finished pages point to
+
+class Pointers(HTMLParser):
+    "The targets of a page, and where it points: (attribute, address)"
+    def __init__(self, html:str):
+        super().__init__()
+        self.targets, self.points = {''}, []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.targets |= {attrs[o] for o in ('id', 'name') if attrs.get(o)}
+        fetch = tag in ('script', 'img', 'iframe', 'source') or (tag == 'link' and attrs.get('rel') not in ('canonical', 'search', 'index', 'next', 'prev', 'author', 'copyright'))
+        self.points += [('fetch' if fetch else 'link', attrs[o]) for o in ('src', 'href') if attrs.get(o)]
+
+def pointless() -> list[str]:
+    "Links that lead nowhere, files that are missing, and what would need the network"
+    pages = {o.relative_to(site).as_posix(): Pointers(o.read_text(encoding='utf-8')) for o in site.rglob('*.html')}
+    return [f'{name}: {why}' for name, page in sorted(pages.items()) for why in dict.fromkeys(astray(*o, name, pages) for o in page.points) if why]
+
+def astray(kind:str, url:str, where:str, pages:dict) -> str|None:
+    "What is wrong with one address on a page"
+    if re.match(r'(https?:)?//', url): return f'{url} would need the network' if kind == 'fetch' else None
+    if re.match(r'(data|mailto|javascript|blob):', url): return
+    path, _, anchor = url.partition('#')
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(where), unquote(path.partition('?')[0]))) if path.partition('?')[0] else where
+    if not (site/path).is_file(): return f'{url} is not there'
+    if path in pages and unquote(anchor) not in pages[path].targets and anchor != 'top': return f'{url}: {path} has no such place'
 
 def main() -> int:
     os.chdir(root)
@@ -283,7 +320,7 @@ def main() -> int:
     t = time.time()
     assemble(nbs)
     bad = sphinx()
-    away = [f'would need the network: {o}' for o in ([] if bad else fetched())] + form(root)
+    away = ([] if bad else pointless()) + form(root) + commands(root)
     for o in away: print(o)
     print(f'{len(nbs)} notebooks; nbdev {t - start:.0f} s, Sphinx {time.time() - t:.0f} s' + ('' if bad or away else f': {site.name}/index.html'))
     return int(bool(bad or away))
