@@ -5,10 +5,10 @@ STAMP := .venv/.installed
 MIN := $(shell sed -n 's/^min_python *= *//p' settings.ini)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check readme docs export clean-nbs tutorials benchmarks
+.PHONY: help install demo test check readme docs e2e export clean-nbs tutorials benchmarks
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv and install everything into it (once)
 
@@ -40,6 +40,9 @@ readme: $(STAMP) ## nbs/index.ipynb → README.md
 
 docs: $(STAMP) ## the site → _docs/index.html
 	@$(BIN)/python tools/docs.py
+
+e2e: $(STAMP) ## site, explorer and TensorBoard in a browser (Chromium); E2E='site --shots DIR' for some
+	@$(BIN)/python tools/e2e.py $(E2E)
 
 tutorials benchmarks: $(STAMP)
 	@$(BIN)/python tools/rerun.py nbs/$@

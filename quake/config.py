@@ -7,7 +7,8 @@ __all__ = ['DataConfig', 'FrontEndConfig', 'AugmentConfig', 'HybridViTConfig', '
            'parse_yaml', 'nest', 'parse_override', 'schema_keys', 'flatten', 'suggest', 'check_keys', 'read_config',
            'make_config', 'load_config', 'to_yaml', 'describe']
 
-# %% ../nbs/02_config.ipynb #a12d61c5
+# %% ../nbs/02_config.ipynb #c320e4a8
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from importlib.resources import files
@@ -135,12 +136,13 @@ def nest(
     for key, value in flat.items(): OmegaConf.update(out, str(key), value, merge=True)
     return OmegaConf.to_container(out)
 
-# %% ../nbs/02_config.ipynb #67ca6904
+# %% ../nbs/02_config.ipynb #cda17eb2
 def parse_override(
     text:str # 'optim.lr: 1e-4, trainer.max_epochs: 300'; '=' may stand for ': '
 ) -> dict: # nested
     "Settings from the command line"
     if ':' not in text: text = text.replace('=', ': ')
+    if glued := re.search(r'(?:^|[,{])\s*([\w.]+:[^\s{\[][^,]*)', text): raise ConfigError(f'--override: write a space after the colon in {glued[1]!r}')
     return nest(parse_yaml('{' + text + '}', '--override'))
 
 # %% ../nbs/02_config.ipynb #483dc644

@@ -292,6 +292,7 @@ def schemas() -> list:
 
 def bad_setting(span:str, page:bool) -> str|None:
     "Why a setting is none, such as `optim.lrr: 1`; on a page also without its value"
+    if span.endswith(('.safetensors', '.yaml', '.ckpt')): return # a file
     m = re.fullmatch(r"""(?:--override ['"]?)?(([a-z_]+)(?:\.[a-z_]+)+)(: .*?)?['"]?""", span)
     sections = {k for o in schemas() for k, f in o.__dataclass_fields__.items() if hasattr(f.type, '__dataclass_fields__')}
     if not m or m[2] not in sections or (root/LIB/f"{m[1].replace('.', '/')}.py").exists() or not (m[3] or page): return

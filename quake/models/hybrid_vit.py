@@ -209,7 +209,7 @@ def find_weights(
         raise QuakeError(f"no file with pretrained weights at '{path}': give pretrained= the path of a .safetensors file of {backbone.timm_name}, True or False")
     return path, f'file: {path.name}'
 
-# %% ../../nbs/30_models.hybrid_vit.ipynb #bfec100c
+# %% ../../nbs/30_models.hybrid_vit.ipynb #98dfa5d5
 def file_overlay(
     path:Path # a safetensors or PyTorch file with a ViT's state dict
 ) -> dict: # for timm's pretrained_cfg_overlay
@@ -230,7 +230,7 @@ def build_vit(
     try: return timm.create_model(**make, pretrained=True, pretrained_cfg_overlay=file_overlay(file) if file else {}), source
     except Exception as e:
         raise QuakeError(f"the weights in '{file or source}' do not fit {backbone!r} ({backbone.timm_name}, dim {backbone.dim}, {backbone.blocks()} blocks): "
-                         f'{textwrap.shorten(str(e) or type(e).__name__, 300)}') from e
+                         f'{textwrap.shorten(str(e) or type(e).__name__, 140)}') from e
 
 # %% ../../nbs/30_models.hybrid_vit.ipynb #ac3ed086
 def resolve_pretrained(

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['WORDS', 'PATHS', 'TEXT', 'load_data', 'per_file', 'adapt', 'front_end', 'draw_data', 'build_model', 'start', 'train',
            'open_classifier', 'evaluate', 'as_seen', 'as_waves', 'write_evaluation', 'train_hvit', 'resumed_config',
-           'check_same', 'evaluate_run', 'evaluate_elsewhere', 'option', 'command', 'only_given', 'main']
+           'check_same', 'evaluate_run', 'evaluate_elsewhere', 'option', 'command', 'go_on', 'only_given', 'main']
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #4bf80088
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #7b998721
 import sys
 import time
 from pathlib import Path
@@ -22,7 +22,7 @@ import typer
 from ..baseline import baseline_predictions
 from ..config import TrainHybridViT, load_config, make_config
 from ..console import make_app, run_app
-from ..core import DataError, seed_for
+from ..core import ConfigError, DataError, seed_for
 from ..data.adapter import RecordSet, TransformOP, WaveformDataAdapter
 from ..data.augmentation import Augment
 from ..data.core import Waveforms
@@ -253,7 +253,7 @@ def evaluate_elsewhere(run:Run, cfg:TrainHybridViT, classifier:Classifier, paths
     say(f'{e!r}\n\nmetrics and figures are in {folder}')
     return e
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #bb3fbcb2
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #1d5e1a32
 PATHS, TEXT = list[str], str | None
 def option(help:str, *names): return typer.Option(*names, help=help)
 
@@ -276,8 +276,16 @@ def command(
     """Train and evaluate a HybridViT classifier."""
     said = dict(data=dict(paths=data, group_by=group_by, group_size=group_size, test_ratio=test_ratio, channels=channels, sampling_rate=sampling_rate),
                 model=dict(pretrained=pretrained), trainer=dict(max_epochs=epochs, progress=progress), seed=seed, output_dir=output_dir)
-    cfg = load_config(TrainHybridViT, config, override, **only_given(said))
-    train_hvit(cfg if resume is None or epochs or override else resumed_config(Run.open(resume)), resume)
+    said = only_given(said)
+    cfg = load_config(TrainHybridViT, config, override, **said) if resume is None else go_on(resume, said, config, override)
+    train_hvit(cfg, resume)
+
+def go_on(resume:str, said:dict, config:str, override:str) -> TrainHybridViT:
+    "The configuration of a run to go on with; options that would be ignored are refused"
+    cfg, t = resumed_config(Run.open(resume)), said.pop('trainer')
+    if said or override or config != 'hvit': raise ConfigError('a run that is gone on with keeps its settings: with --resume give --epochs at most')
+    cfg.trainer.max_epochs, cfg.trainer.progress = t.get('max_epochs', cfg.trainer.max_epochs), t['progress']
+    return cfg
 
 def only_given(said:dict) -> dict:
     "The options that were given: neither None nor empty"

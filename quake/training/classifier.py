@@ -35,7 +35,7 @@ def class_weights(
     if (counts == 0).any(): raise DataError(f'class {int((counts == 0).nonzero()[0])} has no training record: no weight can be given to it')
     return len(y)/(n_classes*counts)
 
-# %% ../../nbs/43_training.classifier.ipynb #375c70a7
+# %% ../../nbs/43_training.classifier.ipynb #584f7e69
 class ClassifierTask(Task):
     "Trains a model to tell classes of records apart"
     def __init__(self,
@@ -49,7 +49,7 @@ class ClassifierTask(Task):
     ):
         super().__init__(model, optim)
         self.front_end, self.classes, self.augment = front_end, list(classes), augment
-        self.run_model = torch.compile(model) if compile else model
+        self.as_run = [torch.compile(model) if compile else model] # in a list: not a second entry in the checkpoint
         self.register_buffer('weights', weights, persistent=False)
         metrics = MetricCollection(dict(accuracy=MulticlassAccuracy(len(classes), average='micro'), balanced_accuracy=MulticlassAccuracy(len(classes), average='macro'),
                                         f1_macro=MulticlassF1Score(len(classes), average='macro')))
@@ -58,13 +58,13 @@ class ClassifierTask(Task):
     def forward(self, 
         x:Tensor # (batch, channel, time)
     ) -> Tensor: # logits (batch, class)
-        return self.run_model(self.front_end(x))
+        return self.as_run[0](self.front_end(x))
 
     def augmented(self, x:Tensor, records:Tensor) -> Tensor: # logits of changed records
         "The way through the model in training"
         draws = self.augment.draws(self.current_epoch, records)
         spec = self.front_end(self.augment.waveforms(x, draws))
-        return self.run_model(self.augment.spectrograms(spec, draws))
+        return self.as_run[0](self.augment.spectrograms(spec, draws))
 
     def loss(self, logits:Tensor, y:Tensor, smoothing:float=0.) -> Tensor:
         "Cross-entropy, in float32 whatever the model computed in"
