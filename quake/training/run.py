@@ -158,9 +158,9 @@ def history(self:Run) -> pd.DataFrame: # index: epoch; columns: 'train/loss', 'v
     columns = {t: pd.Series({epoch[e.step]: e.value for e in events.Scalars(t) if e.step in epoch}) for t in tags}
     return pd.DataFrame(columns).sort_index().rename_axis('epoch')
 
-# %% ../../nbs/41_training.run.ipynb #074ae626
+# %% ../../nbs/41_training.run.ipynb #812170a3
 @patch
 def __repr__(self:Run):
     shown = {k: f'{v:.3f}' if isinstance(v, float) else v for k, v in self.metrics.items() if isinstance(v, (int, float, str))}
-    files = ', '.join(sorted(p.name + '/'*p.is_dir() for p in self.path.iterdir()))
+    files = ', '.join(sorted({'TensorBoard events' if p.name.startswith('events') else p.name + '/'*p.is_dir() for p in self.path.iterdir()}))
     return f'Run {self.path}\n  {", ".join(f"{k} {v}" for k, v in shown.items()) or "not evaluated yet"}\n  {files}'

@@ -152,7 +152,7 @@ class Events(TensorBoardLogger):
     "TensorBoard's event files, and no second file of settings beside config.yaml"
     def save(self): self.experiment.flush()
 
-# %% ../../nbs/42_training.trainer.ipynb #6d956272
+# %% ../../nbs/42_training.trainer.ipynb #f6cb7d34
 def make_trainer(
     cfg:TrainerConfig,    # how training runs
     run:Run,              # where it writes
@@ -170,7 +170,7 @@ def make_trainer(
     chosen = [SeedEpochs(seed), LearningRateMonitor(logging_interval='epoch'), *callbacks, *([average_weights(ema)] if ema else [])]
     if cfg.early_stopping: chosen += [EarlyStopping('val/loss', patience=cfg.early_stopping)]
     if cfg.progress: chosen += [TQDMProgressBar(refresh_rate=5)]
-    return Trainer(accelerator='gpu' if device == 'cuda' else 'cpu', devices='auto' if device == 'cuda' else 1, precision=pick_precision(cfg.precision, device),
+    return Trainer(accelerator='gpu' if device == 'cuda' else 'cpu', devices=1, precision=pick_precision(cfg.precision, device),
         max_epochs=cfg.max_epochs, accumulate_grad_batches=cfg.accumulate, gradient_clip_val=cfg.clip_norm or None,
         callbacks=chosen + checkpoint_callbacks(cfg, run.checkpoints, validate),
         logger=Events(run.path, name='', version=''), enable_progress_bar=cfg.progress, enable_model_summary=False,
