@@ -27,6 +27,7 @@ html_theme = 'furo'
 html_title = f'{project} {release}'
 html_static_path = [str(here/'_static')]
 html_css_files = ['custom.css']
+html_search_scorer = str(here/'_static/scorer.js')
 html_favicon = str(here/'_static/favicon.svg')
 html_show_sphinx = False
 html_copy_source = False

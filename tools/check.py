@@ -300,6 +300,24 @@ def bad_setting(span:str, page:bool) -> str|None:
     from quake.config import check_keys, nest
     return misfit(lambda schema: check_keys(nest({m[1]: None}), schema, span))
 
+def messages(repo:Path) -> list[str]:
+    "what docs/troubleshooting.md quotes of quake is what quake says"
+    page = repo/'docs/troubleshooting.md'
+    known = [p for o in files(repo, LIB) if o.suffix == '.py' for p in sayings((repo/o).read_text(encoding='utf-8'))] if page.exists() else []
+    return [f'nothing in {LIB}/ says {o!r}' for o in quotes(page.read_text(encoding='utf-8')) if not any(p.search(o) for p in known)] if page.exists() else []
+
+def quotes(text:str) -> list[str]:
+    "Lines of error: and warning: in blocks, and the first column of tables headed `quake says`"
+    blocks = [o.split(': ', 1)[1] for b in code(text)[0] for o in b.splitlines() if re.match('(error|warning): ', o)]
+    tables = re.findall(r'^\| quake says \|.*\n\|[-|]+\n((?:\|.*\n)+)', text, re.M)
+    return [' '.join(o.split()) for o in blocks + [m for t in tables for m in re.findall(r'^\| `([^`]+)` \|', t, re.M)]]
+
+def sayings(py:str) -> list[re.Pattern]:
+    "Each text of a module that is long enough to be told from others, anything standing for what is filled in"
+    nodes = [o for o in ast.walk(ast.parse(py)) if isinstance(o, ast.JoinedStr) or (isinstance(o, ast.Constant) and isinstance(o.value, str))]
+    parts = [[p.value if isinstance(p, ast.Constant) else None for p in getattr(o, 'values', [o])] for o in nodes]
+    return [re.compile('.*?'.join(re.escape(' '.join(p.split())).join([r'\s*']*2) for p in o if p)) for o in parts if len(''.join(filter(None, o))) > 15]
+
 def machine(repo:Path) -> list[str]:
     "no path of one machine and no private package index in any file"
     homes = ['/'+o+'/' for o in ('work', 'root', 'farm')] + ['/Users'+'/', '/home'+'/', str(root)+'/', str(Path.home())+'/']
@@ -324,7 +342,7 @@ def pins(repo:Path) -> list[str]:
 
 CHECKS = { # check: what mends it
     export: 'make export', clean: 'make clean-nbs', form: 'split the cell', floors: 'import from a lower floor, or renumber', wheel: 'mend setup.py or the import',
-    pyflakes: 'mend the notebook, then make export', readme: 'make readme', commands: 'print what can be typed', machine: 'take it out', pins: 'add the version that was tested'}
+    pyflakes: 'mend the notebook, then make export', readme: 'make readme', commands: 'print what can be typed', messages: 'quote what is said now', machine: 'take it out', pins: 'add the version that was tested'}
 
 def report(check, repo:Path) -> bool:
     "Run one check and print how it went"

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).parent))
 from readme import directives
-from check import commands, floor, form
+from check import commands, floor, form, messages
 
 root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root)) # this quake, whichever is installed
@@ -320,7 +320,7 @@ def main() -> int:
     t = time.time()
     assemble(nbs)
     bad = sphinx()
-    away = ([] if bad else pointless()) + form(root) + commands(root)
+    away = ([] if bad else pointless()) + form(root) + commands(root) + messages(root)
     for o in away: print(o)
     print(f'{len(nbs)} notebooks; nbdev {t - start:.0f} s, Sphinx {time.time() - t:.0f} s' + ('' if bad or away else f': {site.name}/index.html'))
     return int(bool(bad or away))

@@ -3,6 +3,7 @@
 Everything is served on 127.0.0.1 and ends with the test. The browser is Chromium: $CHROMIUM, or the one on the PATH.
 Each group runs in a process of its own with a time limit; a test that cannot run has failed."""
 import argparse, http.server, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time, traceback, urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ limit = 150       # seconds for one group
 
 def chromium() -> str|None:
     "The browser to use"
-    names = os.environ.get('CHROMIUM'), 'chromium', 'chromium-browser', 'google-chrome'
-    return next((found for o in names if o and (found := shutil.which(o))), None)
+    names = [os.environ['CHROMIUM']] if os.environ.get('CHROMIUM') else ['chromium', 'chromium-browser', 'google-chrome']
+    return next((found for o in names if (found := shutil.which(o))), None)
 
 @contextmanager
 def browser():
@@ -30,8 +31,9 @@ def browser():
 
 class Tab:
     "A page of the browser that remembers what went wrong on it"
+    last = None
     def __init__(self, browser, base:str, shots:Path, quiet:str='$^', **how):
-        self.base, self.shots, self.wrong = base, shots, []
+        self.base, self.shots, self.wrong, Tab.last = base, shots, [], self
         self.page = browser.new_page(viewport=dict(width=1300, height=900), **how)
         self.page.set_default_timeout(patience)
         def note(what):
@@ -66,6 +68,7 @@ def serve_folder(folder:Path):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *a): pass
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=str(folder)))
+    server.handle_error = lambda *a: None # a browser that goes on before all has come
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try: yield f'http://127.0.0.1:{server.server_port}/'
     finally: server.shutdown()
@@ -75,7 +78,7 @@ def serve_program(words:list, url:str, log:Path, secs:float=60, **kw):
     "A program that serves `url`; ended afterwards"
     with log.open('w') as out: p = subprocess.Popen([str(o) for o in words], stdout=out, stderr=out, stdin=subprocess.DEVNULL, **kw)
     try:
-        wait_for(lambda: answers(url), secs, lambda: p.poll() is not None, f'{words[0]} does not answer: {log.read_text()[-800:]}')
+        wait_for(lambda: answers(url), secs, lambda: p.poll() is not None, lambda: f'{words[0]} does not answer: {log.read_text()[-800:]}')
         yield url
     finally:
         p.terminate()
@@ -87,12 +90,13 @@ def answers(url:str) -> bool:
         with urllib.request.urlopen(url, timeout=2) as r: return r.status < 400
     except OSError: return False
 
-def wait_for(true, secs:float, lost=lambda: False, why:str='it did not come'):
-    "Wait until something is true"
+def wait_for(true, secs:float, lost=lambda: False, why='it did not come'):
+    "Wait until something is true, and say why if it does not come to be"
     end = time.time() + secs
-    while not true():
+    while not (found := true()):
         assert time.time() < end and not lost(), why if isinstance(why, str) else why()
-        time.sleep(.2)
+        time.sleep(.1)
+    return found
 
 def program(name:str) -> Path: return Path(sys.executable).with_name(name)
 
@@ -207,37 +211,39 @@ def tensorboard(shots:Path):
         run, url = next((tmp/'runs/hvit').iterdir()), f'http://127.0.0.1:{port}/'
         words = [program('tensorboard'), '--logdir', 'runs', '--host', '127.0.0.1', '--port', port] # as the page Monitoring says
         with serve_program(words, url, tmp/'tensorboard.log', cwd=tmp):
-            ready = lambda: get(url + 'data/plugin/scalars/tags')
-            wait_for(ready, 30, why='TensorBoard finds no run')
+            wait_for(lambda: any(get(url + 'data/plugin/images/tags').values()), 30, why='TensorBoard finds no run')
             yield lambda **how: (Tab(b, url, shots, **how), run)
 
 def get(url:str):
     with urllib.request.urlopen(url, timeout=10) as r: return json.load(r)
 
 @test('tensorboard')
-def tensorboard_shows_the_scalars(tab):
+def its_scalars_are_shown(tab):
     t, run = tab()
-    t.go('#scalars')
+    t.go('#timeseries')
+    t.page.get_by_role('button', name='Scalars').or_(t.page.get_by_text('Scalars', exact=True)).first.click()
+    t.page.locator('input[placeholder^="Filter tags"]').fill('loss|balanced')
     for tag in 'train/loss', 'val/loss', 'val/balanced_accuracy':
-        shown(t, tag.split('/')[1], tag)
-    t.page.wait_for_timeout(1000)
+        card = t.page.locator('card-view').filter(has_text=tag.replace('/', '')).or_(t.page.locator('card-view').filter(has_text=tag)).first
+        card.locator('line-chart, canvas, svg').first.wait_for()
+        wait_for(lambda: re.search(r'\d\.\d', card.inner_text()), 10, why=f'the card of {tag} shows no number')
+    t.page.keyboard.press('Escape') # the list of suggestions
+    t.page.wait_for_timeout(500)
     t.shot('tensorboard_scalars')
     t.sound()
 
-def shown(t:Tab, name:str, tag:str):
-    "Is there a card with this tag?"
-    t.page.locator(f'text={tag}').first.wait_for(state='attached')
-
 @test('tensorboard')
-def tensorboard_shows_the_figures(tab):
+def its_figures_are_shown(tab):
     t, run = tab()
-    t.go('#images')
-    t.page.locator('img[src*="individualImage"], img[src*="/images/"], tf-image-loader img').first.wait_for()
-    t.page.wait_for_timeout(1000)
+    t.go('#timeseries')
+    t.page.locator('input[placeholder^="Filter tags"]').fill('figures')
+    t.page.locator('card-view img').first.wait_for()
+    wait_for(lambda: t.page.locator('card-view img').count() >= 4 and not t.blank_images(), 15, why=lambda: f'not drawn: {t.blank_images()}')
+    t.page.keyboard.press('Escape') # the list of suggestions
+    t.page.wait_for_timeout(500)
     t.shot('tensorboard_images')
     names = {o.stem for o in (run/'figures').glob('*.png')}
-    tags = get(t.base + 'data/plugin/images/tags')
-    there = {o.removeprefix('figures/') for tagged in tags.values() for o in tagged}
+    there = {o.removeprefix('figures/') for tags in get(t.base + 'data/plugin/images/tags').values() for o in tags}
     assert names and names == there, f'figures {names} but images {there}'
     t.sound()
 
@@ -249,6 +255,103 @@ def the_page_monitoring_names_every_tag(tab):
     logged = {re.sub('spectrogram_.*', 'spectrogram_…', o) for o in logged}
     assert logged - known == set(), f'not on the page: {logged - known}'
     assert known - logged <= {'figures/mistakes'}, f'on the page, but not logged: {known - logged}'
+
+# The explorer in JupyterLab
+
+@group
+def explorer(shots:Path):
+    with tempfile.TemporaryDirectory() as tmp, browser() as b:
+        tmp, port = Path(tmp), free_port()
+        copy_explorer(tmp/'explorer.ipynb')
+        url = f'http://127.0.0.1:{port}/'
+        words = [program('jupyter'), 'lab', '--no-browser', '--allow-root', '--ip=127.0.0.1', f'--port={port}', '--IdentityProvider.token=', f'--ServerApp.root_dir={tmp}', '--LabApp.extension_manager=readonly']
+        with serve_program(words, url + 'api', tmp/'jupyter.log', cwd=tmp, env=jupyter_settings(tmp)):
+            t = Tab(b, url, shots)
+            t.page.set_viewport_size(dict(width=1440, height=1000))
+            yield lambda: (t, tmp)
+
+def copy_explorer(to:Path):
+    "The explorer's notebook without its outputs; at the end an explorer that writes where the test can see it"
+    nb = json.loads(next((root/'nbs').glob('*_visualization.explore.ipynb')).read_text())
+    for c in nb['cells']:
+        if c['cell_type'] == 'code': c['outputs'] = []
+        if 'nbdev_export()' in ''.join(c['source']): c['source'] = "mine = explore(w, classifier=StandIn(), annotations='labels.csv')\nmine"
+    to.write_text(json.dumps(nb))
+
+def jupyter_settings(tmp:Path) -> dict:
+    "An environment in which Jupyter asks nothing, draws all cells, and keeps its things below `tmp`"
+    places = {f'JUPYTER{k}_DIR': str(tmp/f'.{k}') for k in ('_CONFIG', '_DATA', '_RUNTIME', 'LAB_SETTINGS', 'LAB_WORKSPACES')}
+    for plugin, chosen in {'apputils-extension/notification': dict(fetchNews='false', checkForUpdates=False), 'notebook-extension/tracker': dict(windowingMode='none')}.items():
+        file = tmp/'.LAB_SETTINGS/@jupyterlab'/f'{plugin}.jupyterlab-settings'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(chosen))
+    return dict(os.environ, OMP_NUM_THREADS='2', **places)
+
+@test('explorer')
+def jupyterlab_runs_the_notebook_to_its_end(stage):
+    t, tmp = stage()
+    t.go('lab/tree/explorer.ipynb')
+    t.page.locator('#jp-bottom-panel').get_by_text('| Idle').first.wait_for(timeout=60_000) # before that, cells that are run get lost
+    t.page.locator('.lm-MenuBar-itemLabel:text-is("Run")').click()
+    t.page.locator('.lm-Menu-itemLabel:text-is("Run All Cells")').click()
+    last = t.page.locator('.jp-CodeCell').last
+    wait_for(lambda: re.search(r'\d', last.locator('.jp-InputPrompt').inner_text()) or failing(t), 90, why='its cells did not come to an end')
+    assert not failing(t), f'a cell stops: {failing(t)}'
+    last.locator('.quake-explorer img.widget-image').wait_for()
+    last.scroll_into_view_if_needed()
+    t.page.wait_for_timeout(300)
+    t.shot('explorer')
+
+def failing(t:Tab) -> str: return ' '.join(t.page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]:has-text("Traceback"), .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').all_inner_texts())[-600:]
+
+def live(t:Tab): return t.page.locator('.quake-explorer').last
+def picture(t:Tab) -> str: return live(t).locator('img.widget-image').first.evaluate("async i => { const b = new Uint8Array(await (await fetch(i.src)).arrayBuffer()); return b.length + ' ' + b.reduce((a, o) => (31*a + o) >>> 0, 7) }")
+
+def changed(t:Tab, act) -> float:
+    "Do something; seconds until the picture is another"
+    before, start = picture(t), time.time()
+    act()
+    wait_for(lambda: picture(t) != before, 15, why='the picture stays as it was')
+    return time.time() - start
+
+@test('explorer')
+def a_slider_moves_and_the_figure_changes(stage):
+    t, tmp = stage()
+    live(t).locator('.widget-slider .noUi-handle').first.focus()
+    waits = [changed(t, lambda: t.page.keyboard.press('ArrowRight')) for _ in range(3)]
+    number = live(t).locator('input[type=number]').first.input_value()
+    assert number == '4', f'after three steps from 1 it shows record {number}'
+    t.page.wait_for_timeout(300)
+    t.shot('explorer_moved')
+    print(f'    {1000*min(waits):.0f} to {1000*max(waits):.0f} ms from key to picture')
+
+def control(t:Tab, label:str, kind:str): return live(t).locator(f'.widget-label:text-is("{label}")').locator('xpath=..').locator(kind)
+
+@test('explorer')
+def the_stft_window_changes_the_figure(stage):
+    t, tmp = stage()
+    changed(t, lambda: control(t, 'Overlap', '.noUi-handle').press('ArrowRight'))
+    changed(t, lambda: control(t, 'Filter', 'select').press('ArrowDown'))
+    t.page.wait_for_timeout(300)
+    t.shot('explorer_filtered')
+
+@test('explorer')
+def a_relabel_is_saved_and_the_source_is_not_touched(stage):
+    t, tmp = stage()
+    labels = live(t).locator('.widget-vbox', has=t.page.locator('.quake-heading:text-is("Label")')).last
+    choice = labels.locator('select').first
+    now = choice.evaluate('o => o.selectedOptions[0].textContent').strip()
+    other = 'noise' if now != 'noise' else 'earthquake'
+    choice.select_option(label=other)
+    wait_for((tmp/'labels.csv').exists, 10, why='no file was written')
+    text = wait_for(lambda: (o := (tmp/'labels.csv').read_text()).count('\n') == 2 and o, 5, why='the file does not hold one line')
+    assert f',3,{now},{other},' in text, f'{now} → {other} of record 3 is not what the file says: {text}'
+    t.page.wait_for_timeout(300)
+    t.shot('explorer_relabelled')
+
+@test('explorer')
+def nothing_went_wrong_in_the_browser(stage):
+    stage()[0].sound()
 
 # Running them
 
@@ -264,15 +367,17 @@ def run_group(name:str, shots:Path):
 def run_test(name:str, f, stage):
     start = time.time()
     try: f(stage)
-    except Exception as e: return tell('failed', time.time() - start, name, f.__name__, e)
+    except Exception as e:
+        if Tab.last: Tab.last.shot(f'failed_{f.__name__}')
+        return tell('failed', time.time() - start, name, f.__name__, e)
     tell('passed', time.time() - start, name, f.__name__)
 
 def tell(state:str, secs:float, name:str, what:str, e:Exception=None):
     "A line on one test, and why it failed"
     print(f'{state:8}{secs:5.1f} s  {name.strip("_")}: {what.replace("_", " ")}', flush=True)
     if e is None: return
-    if isinstance(e, AssertionError): print(f'    {e}', flush=True)
-    else: print('    ' + ''.join(traceback.format_exception(e)).strip()[-2500:].replace('\n', '\n    '), flush=True)
+    line = next((o.lineno for o in reversed(traceback.extract_tb(e.__traceback__)) if o.filename == __file__), 0)
+    print('    ' + f'line {line}: {type(e).__name__}: {e}'.strip()[:1500].replace('\n', '\n    '), flush=True)
 
 def apart(name:str, shots:Path) -> tuple[int, int]:
     "One group in a process of its own, ended when it takes too long; how many passed and failed"
@@ -309,7 +414,7 @@ def main() -> int:
     shots = (args.shots or Path(tempfile.mkdtemp(prefix='quake-e2e-'))).resolve()
     shots.mkdir(parents=True, exist_ok=True)
     if 'site_' in chosen and not fresh_site(): return print('The site could not be built.\n0 passed, 1 failed') or 1
-    counts = [apart(o, shots) for o in chosen]
+    with ThreadPoolExecutor(2) as pool: counts = list(pool.map(partial(apart, shots=shots), sorted(chosen))) # the explorer, the longest, first
     passed, failed = map(sum, zip(*counts))
     print(f'screenshots in {shots}; {time.time() - start:.0f} s\n{passed} passed, {failed} failed', flush=True)
     return int(failed > 0 or passed == 0)

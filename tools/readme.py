@@ -1,5 +1,5 @@
 "README.md from nbs/index.ipynb, without Quarto: hidden cells and directives go, text outputs stay"
-import json, posixpath, re, sys
+import json, posixpath, re
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import check
-from check import cells, nbdev
+from check import nbdev
 
 def notebook(path:Path, *sources:str, outputs=()):
     "Write a clean notebook: a source that starts with '#' and a space is markdown"
@@ -45,9 +45,10 @@ def write(name:str, text:str):
         (repo/name).write_text(text)
     return fault
 
-def room(name:str, *sources:str, **kw):
-    "A fault: a notebook too much, exported"
+def room(name:str, *sources:str, page:str=None, text:str='', **kw):
+    "A fault: a notebook too much, exported; and a text beside it"
     def fault(repo):
+        if page: write(page, text)(repo)
         notebook(repo/'nbs'/f'{name}.ipynb', f"#| default_exp {name.split('_', 1)[1]}", '# Room\n\n> A room.', *sources, **kw)
         nbdev('nbdev_export', repo)
     return fault
@@ -99,6 +100,8 @@ FAULTS = [ # (check, what is planted, fault, what must be said)
     ('commands', 'a command in a notebook', lambda repo: notebook(repo/'nbs/30_x.ipynb', '# X\n\n`quake evaluate RUN --fast`', 'a = 1'), 'No such option: --fast'),
     ('commands', 'a target of make that is none', write('docs/a.md', 'Then `make dcos`.'), 'no such target'),
     ('commands', 'not yet, although it is there', write('docs/a.md', 'There is no quake evaluate yet.'), 'is there by now'),
+    ('messages', 'an error that nobody raises, in a table', write('docs/troubleshooting.md', '| quake says | do |\n|---|---|\n| `a.pkl: the moon is in the way of 3 records` | wait |\n'), 'the moon is in the way'),
+    ('messages', 'an error that was worded anew', room('30_x', "#| export\ndef f(n): raise ValueError(f'the moon stands before {n} records')", page='docs/troubleshooting.md', text='```text\nerror: the moon is before 3 records\n```\n'), 'the moon is before 3'),
     ('machine', 'a path in a notebook', room('30_x', f"open('{here}')"), 'x.ipynb'),
     ('machine', 'a path in a text', write('NOTES.md', f'see {here}'), 'NOTES.md'),
     ('pins', 'a requirement without a version', edit('settings.ini', 'requirements = torch', 'requirements = leftpad torch'), 'leftpad'),

@@ -7,7 +7,7 @@ __all__ = ['WORDS', 'PATHS', 'TEXT', 'load_data', 'per_file', 'adapt', 'front_en
            'open_classifier', 'evaluate', 'as_seen', 'as_waves', 'write_evaluation', 'train_hvit', 'resumed_config',
            'check_same', 'evaluate_run', 'evaluate_elsewhere', 'option', 'command', 'go_on', 'only_given', 'main']
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #7b998721
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #4531dbb8
 import sys
 import time
 from pathlib import Path
@@ -34,7 +34,7 @@ from ..models.hybrid_vit import HybridViT, model_summary
 from ..signal import FrontEnd
 from ..training.classifier import Classifier, ClassifierTask, class_weights, load_weights, save_weights, weights_of
 from ..training.run import Run, fingerprint
-from ..training.trainer import Throughput, batches, fit, make_trainer
+from ..training.trainer import Throughput, batches, fit, make_trainer, pick_device, pick_precision
 from ..visualization.fan_charts import plot_class_distribution, plot_fan_chart
 from ..visualization.spectrogram import plot_spectrogram
 from ..visualization.style import use_style
@@ -181,7 +181,7 @@ def write_evaluation(
     run.log_figures()
     plt.close('all')
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #d523d03b
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #ee3899ca
 def train_hvit(
     cfg:TrainHybridViT=None, # everything; the defaults when None
     resume=None,             # a run to go on with: a `Run` or its path; its own configuration counts
@@ -190,6 +190,7 @@ def train_hvit(
     "Load, look, split, train, evaluate; everything ends up in a run folder"
     if resume is not None: cfg = resumed_config(Run.open(resume), cfg)
     cfg = cfg or TrainHybridViT()
+    pick_precision(cfg.trainer.precision, pick_device(cfg.trainer.device)) # an error now rather than after loading
     waves = load_data(cfg)
     say(f'\n{per_file(waves)}{waves!r}')
     adapter = adapt(cfg, waves)
@@ -203,6 +204,7 @@ def train_hvit(
     took = train(cfg, run, sets, model, resume and run.checkpoint('last'))
     classifier = open_classifier(run, cfg.trainer.device)
     e = evaluate(classifier, sets['test'], sets['train'], cfg.seed)
+    run.save_figure(run.plot_history(), 'training')
     write_evaluation(e, run, classifier, sets['test'], training=took)
     say(f'\n{e!r}\n\neverything is in {run.path}')
     return run
@@ -253,7 +255,7 @@ def evaluate_elsewhere(run:Run, cfg:TrainHybridViT, classifier:Classifier, paths
     say(f'{e!r}\n\nmetrics and figures are in {folder}')
     return e
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #1d5e1a32
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #482dc966
 PATHS, TEXT = list[str], str | None
 def option(help:str, *names): return typer.Option(*names, help=help)
 
@@ -271,7 +273,7 @@ def command(
     pretrained:Annotated[TEXT, option('auto, yes, no, or a safetensors file with weights of the backbone.')]=None,
     epochs:Annotated[int | None, option('Times through the training records.')]=None,
     seed:Annotated[int | None, option('Every random number follows from it (0).')]=None,
-    progress:Annotated[bool, option('Show progress bars.')]=True,
+    progress:Annotated[bool | None, typer.Option('--progress/--no-progress', help='Show progress bars.')]=None,
 ):
     """Train and evaluate a HybridViT classifier."""
     said = dict(data=dict(paths=data, group_by=group_by, group_size=group_size, test_ratio=test_ratio, channels=channels, sampling_rate=sampling_rate),
@@ -282,9 +284,9 @@ def command(
 
 def go_on(resume:str, said:dict, config:str, override:str) -> TrainHybridViT:
     "The configuration of a run to go on with; options that would be ignored are refused"
-    cfg, t = resumed_config(Run.open(resume)), said.pop('trainer')
+    cfg, t = resumed_config(Run.open(resume)), said.pop('trainer', {})
     if said or override or config != 'hvit': raise ConfigError('a run that is gone on with keeps its settings: with --resume give --epochs at most')
-    cfg.trainer.max_epochs, cfg.trainer.progress = t.get('max_epochs', cfg.trainer.max_epochs), t['progress']
+    cfg.trainer.max_epochs, cfg.trainer.progress = t.get('max_epochs', cfg.trainer.max_epochs), t.get('progress', cfg.trainer.progress)
     return cfg
 
 def only_given(said:dict) -> dict:

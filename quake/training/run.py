@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'Run', 'latest_hint', 'fingerprint', 'versions']
 
-# %% ../../nbs/41_training.run.ipynb #872bfffc
+# %% ../../nbs/41_training.run.ipynb #2679c623
 import hashlib
 import json
 import platform
+from bisect import bisect_left
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 import quake
 from ..config import parse_yaml, to_yaml
 from ..core import DataError, QuakeError
+from ..visualization.style import INK, OTHERS, new_figure, use_style
 
 # %% ../../nbs/41_training.run.ipynb #285009a1
 class Run:
@@ -148,15 +150,30 @@ def log_figures(self:Run) -> None:
     with SummaryWriter(self.path) as writer:
         for png in sorted(self.figures.glob('*.png')): writer.add_image(f'figures/{png.stem}', plt.imread(png)[..., :3], dataformats='HWC')
 
-# %% ../../nbs/41_training.run.ipynb #fa6acc71
+# %% ../../nbs/41_training.run.ipynb #a855b641
 @patch
 def history(self:Run) -> pd.DataFrame: # index: epoch; columns: 'train/loss', 'val/loss', …
     "What was logged at the end of each epoch"
     events = EventAccumulator(str(self.path), size_guidance=dict(scalars=0)).Reload()
-    tags = [t for t in events.Tags()['scalars'] if t != 'epoch']
-    epoch = {e.step: int(e.value) for e in events.Scalars('epoch')} if 'epoch' in events.Tags()['scalars'] else {}
-    columns = {t: pd.Series({epoch[e.step]: e.value for e in events.Scalars(t) if e.step in epoch}) for t in tags}
+    tags = events.Tags()['scalars']
+    ends = sorted({(e.step, int(e.value)) for e in events.Scalars('epoch')}) if 'epoch' in tags else []
+    def epoch(step): return ends[min(bisect_left(ends, (step,)), len(ends)-1)][1] # the epoch that a step belongs to
+    columns = {t: pd.Series({epoch(e.step): e.value for e in events.Scalars(t)}) for t in tags if t != 'epoch' and ends}
     return pd.DataFrame(columns).sort_index().rename_axis('epoch')
+
+# %% ../../nbs/41_training.run.ipynb #7e16e56c
+@patch
+def plot_history(self:Run): # a Figure: loss, and the scores between 0 and 1, epoch by epoch
+    "Training curves; validation dashed"
+    history = self.history()
+    with use_style():
+        fig, axs = new_figure(1, 2, figsize=(8, 2.8))
+        for ax, title in zip(axs, ('loss', 'accuracy')):
+            for tag in sorted(t for t in history if t.split('/')[-1] in (title, f'balanced_{title}')): # train before val
+                ax.plot(history.index, history[tag], '--' if tag.startswith('val') else '-', color=(INK, *OTHERS)[len(ax.lines)], label=tag)
+            ax.set(xlabel='epoch', title=title)
+            if ax.lines: ax.legend()
+    return fig
 
 # %% ../../nbs/41_training.run.ipynb #812170a3
 @patch

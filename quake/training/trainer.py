@@ -7,7 +7,7 @@ __all__ = ['BatchSampler', 'batches', 'SeedEpochs', 'warmup_cosine', 'ema_decay'
            'pick_device', 'pick_precision', 'checkpoint_callbacks', 'quiet', 'Events', 'make_trainer', 'fit',
            'make_optimizer', 'Task']
 
-# %% ../../nbs/42_training.trainer.ipynb #e7d3c6a1
+# %% ../../nbs/42_training.trainer.ipynb #cccb2144
 import logging
 import math
 import time
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..config import OptimConfig, TrainerConfig
-from ..core import ConfigError, DataError, rng, seed_for
+from ..core import ConfigError, DataError, QuakeError, rng, seed_for
 from .run import Run
 
 # %% ../../nbs/42_training.trainer.ipynb #b8506b29
@@ -176,7 +176,7 @@ def make_trainer(
         logger=Events(run.path, name='', version=''), enable_progress_bar=cfg.progress, enable_model_summary=False,
         log_every_n_steps=1, num_sanity_val_steps=0, use_distributed_sampler=False)
 
-# %% ../../nbs/42_training.trainer.ipynb #3c64b52b
+# %% ../../nbs/42_training.trainer.ipynb #16e4a939
 def fit(
     trainer:Trainer,        # from `make_trainer`
     module,                 # a LightningModule
@@ -188,7 +188,10 @@ def fit(
     if resume: train.sampler.set_epoch(torch.load(resume, weights_only=True)['epoch'] + 1) # Lightning draws the first batches before it tells the epoch
     with warnings.catch_warnings():
         for noise in ('.*does not have many workers.*', '.*Checkpoint directory .* exists.*', '.*LeafSpec.*', '.*no `val_dataloader`.*', '.*dirpath has changed.*'): warnings.filterwarnings('ignore', noise)
-        trainer.fit(module, train, val, ckpt_path=resume, weights_only=True if resume else None)
+        try: trainer.fit(module, train, val, ckpt_path=resume, weights_only=True if resume else None)
+        except RuntimeError as e: # torch.OutOfMemoryError is one; on a CPU there is only the message
+            if 'out of memory' not in str(e) and "can't allocate memory" not in str(e): raise
+            raise QuakeError('out of memory: lower trainer.batch_size and raise trainer.accumulate by as much, or take a smaller model.backbone or model.depth') from e
     if trainer.interrupted: raise KeyboardInterrupt
 
 # %% ../../nbs/42_training.trainer.ipynb #6ed521c7
@@ -204,7 +207,7 @@ def make_optimizer(
     if cfg.name == 'sgd': return torch.optim.SGD(groups, cfg.lr, momentum=0.9, weight_decay=cfg.weight_decay, nesterov=True)
     return torch.optim.AdamW(groups, cfg.lr, weight_decay=cfg.weight_decay, fused=True)
 
-# %% ../../nbs/42_training.trainer.ipynb #e9249eaf
+# %% ../../nbs/42_training.trainer.ipynb #4590b4b9
 class Task(LightningModule):
     "What a learner adds to: a `training_step` and a `validation_step` of its own"
     def __init__(self,
@@ -226,4 +229,5 @@ class Task(LightningModule):
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if not torch.isfinite(outputs['loss']):
             raise DataError(f'the loss is {outputs["loss"].item()} in epoch {self.current_epoch}, batch {batch_idx} (records {batch[-1].tolist()[:8]} …): '
-                            'lower optim.lr, set trainer.precision: 32, or look at those records; checkpoints/last.ckpt is from the epoch before')
+                            'lower optim.lr, set trainer.precision: 32, or look at those records'
+                            + ('; checkpoints/last.ckpt is from the epoch before' if self.current_epoch else ''))
