@@ -272,7 +272,7 @@ def explorer(shots:Path):
 
 def copy_explorer(to:Path):
     "The explorer's notebook without its outputs; at the end an explorer that writes where the test can see it"
-    nb = json.loads(next((root/'nbs').glob('*_visualization.explore.ipynb')).read_text())
+    nb = json.loads(next((root/'nbs').glob('*_visualization.explorer.ipynb')).read_text())
     for c in nb['cells']:
         if c['cell_type'] == 'code': c['outputs'] = []
         if 'nbdev_export()' in ''.join(c['source']): c['source'] = "mine = explore(w, classifier=StandIn(), annotations='labels.csv')\nmine"

@@ -5,5 +5,5 @@ __getattr__, __dir__, __all__ = lazy.attach(__name__, submod_attrs={
     'style': ['class_colours', 'use_style'],
     'fan_charts': ['Align', 'plot_class_distribution', 'plot_fan_chart'],
     'spectrogram': ['plot_spectrogram'],
-    'explore': ['Explorer', 'explore'],
+    'explorer': ['Explorer', 'explore'],
 })
