@@ -21,7 +21,7 @@ cfg = cfg['DEFAULT']
 online = cfg['doc_host'] + cfg['doc_baseurl'] + '/' # what nbdev's links start with
 
 # What a newcomer reads, in this order; the other notebooks follow by stage
-main_way = 'data.loader', 'visualization.fan_charts', 'visualization.spectrogram', 'models.hybrid_vit', 'training.classifier', 'evaluation'
+main_way = 'data.loader', 'visualization.fan_charts', 'visualization.spectrogram', 'models.hybrid_vit', 'pipelines.train_hvit', 'evaluation'
 stages = {0: 'Ground', 10: 'Data', 20: 'Looking', 30: 'Models', 40: 'Training', 50: 'Evaluation', 60: 'Generation', 70: 'Pipelines', 80: 'Command line'}
 guides = 'coming_from', 'troubleshooting', 'monitoring', 'configuration' # first; other texts of docs/ follow
 project = 'changelog', 'contributing'
