@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ALL', 'TransformOP', 'nan_free_part', 'drop_nan', 'trim', 'RecordSet', 'WaveformDataAdapter', 'pick_channels']
 
-# %% ../../nbs/17_data.adapter.ipynb #c4096187
+# %% ../../nbs/17_data.adapter.ipynb #9f79f078
 import warnings
 from collections.abc import Sequence
 from enum import IntFlag
@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..core import COMPONENTS, DataError
-from .core import Waveforms
-from .splits import assign_splits, check_no_leak, split_table, with_columns
+from .core import Waveforms, group_ids
+from .splits import assign_splits, check_no_leak, split_table
 from ..signal import FrontEnd, standardise
 
 # %% ../../nbs/17_data.adapter.ipynb #f86789bc
@@ -62,7 +62,7 @@ def trim(
         warnings.warn(f'{name} has {n[i]} samples and costs the other records more than half of theirs (median {median:g}): leave it out?')
     return np.stack([x[:, :n[i]] for x in arrays])
 
-# %% ../../nbs/17_data.adapter.ipynb #6534d985
+# %% ../../nbs/17_data.adapter.ipynb #f1f1fd83
 class RecordSet(Dataset):
     "Labelled records or spectrograms in memory"
     def __init__(self,
@@ -84,7 +84,9 @@ class RecordSet(Dataset):
         return self.x[i], self.y[i], i
 
     @property
-    def groups(self): return self.waves.metadata.split_group.to_numpy(dtype=str)
+    def groups(self): # group per record, or None where no group is known
+        known = self.waves.metadata.split_group
+        return None if known.isna().all() else known.to_numpy(dtype=str)
 
     def __repr__(self):
         counts = ', '.join(f'{n} {c}' for c, n in self.waves.counts().records.items())
@@ -94,7 +96,7 @@ class RecordSet(Dataset):
 # %% ../../nbs/17_data.adapter.ipynb #01b1d8ac
 ALL = TransformOP.DROP_NAN | TransformOP.TRIMMING | TransformOP.ZSCORE | TransformOP.SPECTROGRAM
 
-# %% ../../nbs/17_data.adapter.ipynb #bbfed8ed
+# %% ../../nbs/17_data.adapter.ipynb #04907919
 class WaveformDataAdapter:
     "Events and labels to training and test sets, split by group"
     def __init__(self,
@@ -114,7 +116,7 @@ class WaveformDataAdapter:
         self.transforms, self.log, self.seed = TransformOP(transforms), log, seed
         self.nperseg, self.noverlap = stft_nperseg, stft_nperseg - stft_hop
         self.test_ratio, self.val_ratio = test_ratio, val_ratio
-        self.groups = self.waves.groups if groups is None else np.asarray(groups).astype(str)
+        self.groups = self.waves.groups if groups is None else group_ids(groups)
         if self.groups is not None and len(self.groups) != len(self.waves):
             raise DataError(f'{len(self.groups)} groups for {len(self.waves)} records: one each')
         self.classes = self.waves.classes
@@ -142,7 +144,7 @@ def as_waveforms(events, labels, channels) -> Waveforms:
     if labels is None: raise DataError('a list of events needs `labels`, one for each')
     return Waveforms.from_events(events, labels, channels)
 
-# %% ../../nbs/17_data.adapter.ipynb #df4dd77f
+# %% ../../nbs/17_data.adapter.ipynb #bcf1445f
 @patch
 def _clean(self:WaveformDataAdapter):
     "DROP_NAN and TRIMMING, and the table of what was left out"
@@ -152,23 +154,25 @@ def _clean(self:WaveformDataAdapter):
     elif any(not np.isfinite(x).all() for x in arrays): raise DataError(f'{self.waves.name} holds NaN: add TransformOP.DROP_NAN')
     self.left_out = left_out_table(self.waves, kept)
     if not len(kept): raise DataError(f'{self.waves.name}: every record has NaN inside; none is left')
-    self.waves = moved_picks(self.waves[kept], cut, np.array([x.shape[-1] for x in arrays]))
     if self.groups is not None: self.groups = self.groups[kept]
-    names = self.waves.metadata.get('trace_name', pd.Series([f'record {i}' for i in kept]))
+    names = self.waves.metadata.get('trace_name', pd.Series([f'record {i}' for i in range(len(self.waves))])).iloc[kept]
+    self.before = np.array([x.shape[-1] for x in arrays]) # samples of each record before trimming
     self.arrays = trim(arrays, names.tolist()) if TransformOP.TRIMMING in self.transforms else arrays
+    self.waves = as_cut(self.waves[kept], self.arrays, cut)
     self.dead = np.stack([standardise(torch.as_tensor(x))[1].numpy() for x in self.arrays])
 
-# %% ../../nbs/17_data.adapter.ipynb #7403dc06
+# %% ../../nbs/17_data.adapter.ipynb #caaa9624
 def left_out_table(waves:Waveforms, kept:np.ndarray) -> pd.DataFrame: # columns record, name, source_type, reason
     "Records that were left out, by number and name"
     gone = np.setdiff1d(np.arange(len(waves)), kept)
     names = waves.metadata.get('trace_name', pd.Series([f'record {i}' for i in range(len(waves))]))
     return pd.DataFrame(dict(record=gone, name=names.iloc[gone].to_numpy(), source_type=waves.labels[gone], reason='NaN inside the record'))
 
-def moved_picks(waves:Waveforms, cut:np.ndarray, n:np.ndarray) -> Waveforms:
-    "Picks moved by the samples that were cut off the start"
+def as_cut(waves:Waveforms, arrays:Sequence[np.ndarray], cut:np.ndarray) -> Waveforms:
+    "The records as they were cut, their picks moved by the samples taken off the start"
     picks = [c for c in waves.metadata if c.startswith('trace_') and c.endswith('_arrival_sample')]
-    return with_columns(waves, trace_npts=n, **{c: waves.metadata[c] - cut for c in picks})
+    metadata = waves.metadata.assign(trace_npts=[x.shape[-1] for x in arrays], **{c: waves.metadata[c] - cut for c in picks})
+    return Waveforms(arrays, metadata, waves.channels, waves.name)
 
 # %% ../../nbs/17_data.adapter.ipynb #fe75eedf
 @patch
@@ -197,10 +201,10 @@ def get_datasets(self:WaveformDataAdapter) -> tuple[RecordSet, RecordSet]: # tra
     def through(x): return one(x) if isinstance(x, Tensor) else [one(a[None])[0] for a in x]
     return tuple(RecordSet(through(sets[s].x), sets[s].waves, self.classes) for s in ('train', 'test'))
 
-# %% ../../nbs/17_data.adapter.ipynb #48a8f1ee
+# %% ../../nbs/17_data.adapter.ipynb #339a2169
 @patch
 def __repr__(self:WaveformDataAdapter):
-    n, dead = self.waves.lengths, self.dead.sum()
+    n, dead = self.before, self.dead.sum()
     lines = [f'{self.waves.summary()}; steps {self.transforms!s}']
     if isinstance(self.arrays, np.ndarray): lines += [f'{self.arrays.shape[-1]} samples each ({n.min()}–{n.max()} before trimming)']
     if len(self.left_out): lines += [f'{len(self.left_out)} left out, NaN inside: {", ".join(map(str, self.left_out.name[:5]))}' + (' …' if len(self.left_out) > 5 else '')]

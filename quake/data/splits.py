@@ -16,15 +16,15 @@ from sklearn.model_selection import train_test_split
 from ..core import DataError, nearest, seed_for
 from .core import Waveforms
 
-# %% ../../nbs/16_data.splits.ipynb #c5f1c917
+# %% ../../nbs/16_data.splits.ipynb #bf2e09e4
 def groups_of(
     waves:Waveforms,     # records
     group_by:str=None,   # the metadata column that ties records together; `source_id` when None
     group_size:int=None  # so many consecutive records of one file belong together
 ) -> np.ndarray|None: # a group id per record (record,), or None where nothing is known
     "What ties records together"
-    if group_by and group_size: raise DataError('group_by and group_size are two ways to say the same: give one')
-    if group_size: return consecutive_groups(waves, group_size)
+    if group_by and group_size is not None: raise DataError('group_by and group_size are two ways to say the same: give one')
+    if group_size is not None: return consecutive_groups(waves, group_size)
     if not group_by: return waves.groups
     if group_by not in waves.metadata: raise DataError(f'no column {group_by!r} to group by: {nearest(group_by, waves.metadata.columns)}')
     column = waves.metadata[group_by]
@@ -52,7 +52,7 @@ def main_class(
     "The class by which each group is stratified"
     return pd.DataFrame(dict(group=groups, label=labels)).groupby('group').label.agg(lambda s: s.mode()[0])
 
-# %% ../../nbs/16_data.splits.ipynb #c048fb0d
+# %% ../../nbs/16_data.splits.ipynb #a1f21c4f
 def hold_out(
     labels:np.ndarray, # class per record (record,)
     groups:np.ndarray, # group per record (record,)
@@ -67,9 +67,15 @@ def hold_out(
     if len(few): raise DataError(f'class {few.index[0]!r} has a single group (event), which cannot be in training and in {purpose} at once: add events, or leave the class out')
     try: _, held = train_test_split(of_group.index, test_size=ratio, stratify=of_group, random_state=seed_for(seed, purpose) % 2**32)
     except ValueError as e: raise DataError(f'cannot hold out {ratio:g} of {len(of_group)} groups in {of_group.nunique()} classes for {purpose}: {e}') from None
-    return np.isin(groups, held)
+    chosen = np.isin(groups, held)
+    for side, where in ((purpose, chosen), ('training', ~chosen)):
+        if not (lost := sorted(set(map(str, labels)) - set(map(str, labels[where])))): continue
+        said = f'a {purpose} ratio of {ratio:g} leaves no group of class {lost[0]!r} for {side}: change the ratio, or add events'
+        if side != 'validation': raise DataError(said)
+        warnings.warn(said)
+    return chosen
 
-# %% ../../nbs/16_data.splits.ipynb #2b3919e9
+# %% ../../nbs/16_data.splits.ipynb #e04a8928
 def assign_splits(
     waves:Waveforms,       # labelled records
     test_ratio:float=0.3,  # share of the groups kept for the test
@@ -78,8 +84,9 @@ def assign_splits(
     groups:np.ndarray=None # group per record; None where unknown
 ) -> Waveforms: # the same records, with a column `split`: train, dev or test
     "Say of each record what it is for"
-    if 'split' in waves.metadata: return keep_splits(waves)
-    if groups is None:
+    if 'split' in waves.metadata: return keep_splits(waves, groups)
+    known = groups is not None
+    if not known:
         warnings.warn(f'{waves.name}: no event ids are known, so records are split one by one and records of one event may leak from training '
                       'into the test; name what ties them together with group_by (--group-by COLUMN) or group_size (--group-size N)')
         groups = np.arange(len(waves)).astype(str)
@@ -87,20 +94,19 @@ def assign_splits(
     split[hold_out(waves.labels, groups, test_ratio, seed, 'test')] = 'test'
     rest = np.flatnonzero(split == 'train')
     if val_ratio: split[rest[hold_out(waves.labels[rest], groups[rest], val_ratio, seed, 'validation')]] = 'dev'
-    return with_columns(waves, split=split, split_group=groups)
+    return with_columns(waves, split=split, split_group=groups if known else None)
 
-# %% ../../nbs/16_data.splits.ipynb #3eb70e2f
+# %% ../../nbs/16_data.splits.ipynb #c42a74a9
 def with_columns(waves:Waveforms, **columns) -> Waveforms:
     "The same records with more metadata"
     return Waveforms(waves.arrays, waves.metadata.assign(**columns), waves.channels, waves.name, waves.rows)
 
-def keep_splits(waves:Waveforms) -> Waveforms:
-    "The split that a data set came with, checked"
+def keep_splits(waves:Waveforms, groups:np.ndarray=None) -> Waveforms:
+    "The split that a data set came with, checked; ratios do not count"
     known = {'train', 'dev', 'test'}
     if wrong := set(waves.metadata.split.astype(str)) - known: raise DataError(f'{waves.name}: column split holds {", ".join(sorted(wrong))}; expected train, dev, test')
     if not {'train', 'test'} <= set(waves.metadata.split): raise DataError(f'{waves.name}: its column split names no records for train and test')
-    groups = waves.groups if waves.groups is not None else np.arange(len(waves)).astype(str)
-    return with_columns(waves, split_group=groups)
+    return with_columns(waves, split_group=waves.groups if groups is None else groups)
 
 # %% ../../nbs/16_data.splits.ipynb #add18753
 def check_no_leak(

@@ -5,11 +5,14 @@
 # %% auto #0
 __all__ = ['WORDS', 'PATHS', 'TEXT', 'load_data', 'per_file', 'adapt', 'front_end', 'draw_data', 'build_model', 'start', 'train',
            'open_classifier', 'evaluate', 'as_seen', 'as_waves', 'write_evaluation', 'train_hvit', 'resumed_config',
-           'check_same', 'evaluate_run', 'evaluate_elsewhere', 'option', 'command', 'go_on', 'only_given', 'main']
+           'check_same', 'names_in', 'check_same_split', 'evaluate_run', 'evaluate_elsewhere', 'option', 'command',
+           'go_on', 'only_given', 'main']
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #4531dbb8
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #718cbfbe
+import re
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +74,7 @@ def front_end(cfg:TrainHybridViT) -> FrontEnd:
     f = cfg.front_end
     return FrontEnd(f.nperseg, f.noverlap, f.nfft, f.highpass, f.zscore, f.log, f.normalize)
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #b44eb84d
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #beeaafff
 def draw_data(
     waves:Waveforms,    # labelled records
     cfg:TrainHybridViT, # its section `front_end`
@@ -85,10 +88,10 @@ def draw_data(
         run.save_figure(plot_fan_chart(waves[first], channels=waves.channels), 'fan_chart')
         for c in waves.classes:
             i = int(np.flatnonzero(waves.labels == c)[0])
-            run.save_figure(plot_spectrogram(waves[i:i+1], nperseg=cfg.front_end.nperseg, noverlap=cfg.front_end.noverlap), f'spectrogram_{c.replace(" ", "_")}')
+            run.save_figure(plot_spectrogram(waves[i:i+1], nperseg=cfg.front_end.nperseg, noverlap=cfg.front_end.noverlap), 'spectrogram_' + re.sub(r'[^\w-]+', '_', c))
     plt.close('all')
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #2ebd26a1
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #685e1231
 WORDS = {'yes': True, 'true': True, 'no': False, 'false': False} # for `model.pretrained`, besides auto and a path
 
 def build_model(
@@ -100,7 +103,9 @@ def build_model(
     "The classifier that a configuration describes"
     m, chosen = cfg.model, cfg.model.pretrained if pretrained is None else pretrained
     torch.manual_seed(seed_for(cfg.seed, 'model'))
-    return HybridViT(m.backbone, m.depth, len(cfg.data.channels), n_classes, img_size, m.dropout, m.freeze_backbone, WORDS.get(str(chosen).lower(), chosen), stem=m.stem)
+    with warnings.catch_warnings():
+        if pretrained is False: warnings.filterwarnings('ignore', 'the frozen blocks hold random numbers') # they are about to be loaded
+        return HybridViT(m.backbone, m.depth, len(cfg.data.channels), n_classes, img_size, m.dropout, m.freeze_backbone, WORDS.get(str(chosen).lower(), chosen), stem=m.stem)
 
 # %% ../../nbs/70_pipelines.train_hvit.ipynb #2b21af88
 def start(
@@ -181,7 +186,7 @@ def write_evaluation(
     run.log_figures()
     plt.close('all')
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #ee3899ca
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #2dab5f7e
 def train_hvit(
     cfg:TrainHybridViT=None, # everything; the defaults when None
     resume=None,             # a run to go on with: a `Run` or its path; its own configuration counts
@@ -199,9 +204,13 @@ def train_hvit(
     model = build_model(cfg, len(adapter.classes), adapter.front_end().shape(sets['train'].x.shape[-1]), False if resume else None)
     say(f'\n{model_summary(model)}\nweights: {model.weights_from if resume is None else "from the run"}')
     run = start(cfg, adapter, sets, model) if resume is None else check_same(Run.open(resume), adapter)
+    if resume is not None:
+        check_same_split(run, sets)
+        run.save_config(cfg, **run.read_config()[1])
     say(f'\nrun folder: {run.path}')
     draw_data(adapter.waves, cfg, run)
     took = train(cfg, run, sets, model, resume and run.checkpoint('last'))
+    if took['records_per_s'] is None: took = run.metrics.get('training', took) # nothing was left to train
     classifier = open_classifier(run, cfg.trainer.device)
     e = evaluate(classifier, sets['test'], sets['train'], cfg.seed)
     run.save_figure(run.plot_history(), 'training')
@@ -209,9 +218,9 @@ def train_hvit(
     say(f'\n{e!r}\n\neverything is in {run.path}')
     return run
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #3b975401
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #7151b7a4
 def resumed_config(run:Run, cfg:TrainHybridViT=None) -> TrainHybridViT:
-    "The configuration of a run to go on with; only how long it trains may be changed"
+    "The configuration of a run to go on with; another `max_epochs` also stretches its schedule of learning rates"
     own = make_config(TrainHybridViT, (str(run.path), run.read_config()[0]))
     if cfg is not None: own.trainer.max_epochs, own.trainer.progress, own.trainer.device = cfg.trainer.max_epochs, cfg.trainer.progress, cfg.trainer.device
     return own
@@ -224,7 +233,16 @@ def check_same(run:Run, adapter:WaveformDataAdapter) -> Run:
                         f'({len(adapter.waves)} records, fingerprint {now}): put the files back, or train anew')
     return run
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #ded1dfa9
+def names_in(run:Run, split:str) -> list[str]:
+    "The names of the records that a run used for training or for its test"
+    return pd.read_csv(run.path/'split.csv').query('split == @split').trace_name.astype(str).tolist()
+
+def check_same_split(run:Run, sets:dict) -> None:
+    "Refuse a test set that is not the run's own"
+    if names_in(run, 'test') != sets['test'].waves.metadata.trace_name.astype(str).tolist():
+        raise DataError(f'{run.path}: its settings now give other test records than split.csv names: was config.yaml changed?')
+
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #f2fbec3c
 def evaluate_run(
     run,           # a `Run`, or the path of a run folder
     paths=(),      # other files to evaluate on, all their records; the run's own test records when empty
@@ -236,17 +254,21 @@ def evaluate_run(
     if paths: return evaluate_elsewhere(run, cfg, classifier, paths, say)
     adapter = adapt(cfg, load_data(cfg))
     sets = adapter.get_waveform_sets()
-    e = evaluate(classifier, sets['test'], check_same(run, adapter) and sets['train'], cfg.seed)
+    check_same(run, adapter)
+    check_same_split(run, sets)
+    e = evaluate(classifier, sets['test'], sets['train'], cfg.seed)
     write_evaluation(e, run, classifier, sets['test'])
     say(f'{e!r}\n\nmetrics and figures are in {run.path}')
     return e
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #24a7ad65
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #c2a08549
 def evaluate_elsewhere(run:Run, cfg:TrainHybridViT, classifier:Classifier, paths, say=print) -> Evaluation:
     "Evaluate on all records of other files; nothing of the run is overwritten"
     adapter = adapt(cfg, load(paths, cfg.data.channels, cfg.data.sampling_rate))
     if strange := set(adapter.classes) - set(classifier.classes): raise DataError(f'{adapter.waves.name} holds {", ".join(sorted(strange))}, which this classifier does not know: it tells {", ".join(classifier.classes)} apart')
     groups = adapter.groups
+    seen = set(names_in(run, 'train')) & set(adapter.waves.metadata.trace_name.astype(str))
+    if seen: warnings.warn(f'{len(seen)} of these {len(adapter.waves)} records bear the names of records that the run was trained on, such as {min(seen)}: their scores say nothing')
     e = Evaluation(adapter.waves.labels, classifier.predict(adapter.waves), classifier.classes, groups, adapter.waves.metadata, 'HybridViT', seed=cfg.seed)
     folder = run.path/f'evaluation_{Path(paths[0]).stem}'
     folder.mkdir(exist_ok=True)

@@ -150,7 +150,7 @@ def load_weights(model:nn.Module, run:Run) -> nn.Module:
     model.load_state_dict(load_file(run.weights))
     return model
 
-# %% ../../nbs/43_training.classifier.ipynb #19409f84
+# %% ../../nbs/43_training.classifier.ipynb #6d7bf23a
 def weights_of(
     task:ClassifierTask, # after training
     run:Run,             # its run
@@ -158,7 +158,6 @@ def weights_of(
 ) -> nn.Module:
     "The model with the weights that are to be evaluated"
     if select not in ('last', 'best'): raise ConfigError(f'trainer.select={select!r}: choose last or best')
-    if select == 'best':
-        state = torch.load(run.checkpoint('best'), map_location='cpu', weights_only=True)['state_dict']
-        task.model.load_state_dict({k.removeprefix('model.'): v for k, v in state.items() if k.startswith('model.')})
+    state = torch.load(run.checkpoint(select), map_location='cpu', weights_only=True)['state_dict'] # the averaged weights, where there are such
+    task.model.load_state_dict({k.removeprefix('model.'): v for k, v in state.items() if k.startswith('model.')})
     return task.model

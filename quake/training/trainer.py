@@ -176,7 +176,7 @@ def make_trainer(
         logger=Events(run.path, name='', version=''), enable_progress_bar=cfg.progress, enable_model_summary=False,
         log_every_n_steps=1, num_sanity_val_steps=0, use_distributed_sampler=False)
 
-# %% ../../nbs/42_training.trainer.ipynb #16e4a939
+# %% ../../nbs/42_training.trainer.ipynb #e4280eb7
 def fit(
     trainer:Trainer,        # from `make_trainer`
     module,                 # a LightningModule
@@ -187,7 +187,7 @@ def fit(
     "Train, or go on training"
     if resume: train.sampler.set_epoch(torch.load(resume, weights_only=True)['epoch'] + 1) # Lightning draws the first batches before it tells the epoch
     with warnings.catch_warnings():
-        for noise in ('.*does not have many workers.*', '.*Checkpoint directory .* exists.*', '.*LeafSpec.*', '.*no `val_dataloader`.*', '.*dirpath has changed.*'): warnings.filterwarnings('ignore', noise)
+        for noise in ('.*does not have many workers.*', '.*Checkpoint directory .* exists.*', '.*LeafSpec.*', '.*no `val_dataloader`.*', '.*dirpath has changed.*', '.*in eval mode at the start of training.*'): warnings.filterwarnings('ignore', noise)
         try: trainer.fit(module, train, val, ckpt_path=resume, weights_only=True if resume else None)
         except RuntimeError as e: # torch.OutOfMemoryError is one; on a CPU there is only the message
             if 'out of memory' not in str(e) and "can't allocate memory" not in str(e): raise
