@@ -123,7 +123,7 @@ class WaveformDataAdapter:
         if len(self.classes) < 2: raise DataError(f'all {len(self.waves)} records are {self.classes[0]!r}: a classifier needs at least two classes')
         self._clean()
 
-# %% ../../nbs/17_data.adapter.ipynb #afcad19c
+# %% ../../nbs/17_data.adapter.ipynb #b4749f6e
 def pick_channels(
     waves:Waveforms,       # records
     channels:Sequence[str] # components wanted, in this order
@@ -131,6 +131,7 @@ def pick_channels(
     "The same records with these components only"
     if missing := [c for c in channels if c not in waves.channels]:
         raise DataError(f'{waves.name} has no component {", ".join(missing)}; it has {", ".join(waves.channels)}')
+    if len(set(channels)) < len(channels): raise DataError(f'a component stands twice among {", ".join(channels)}')
     if tuple(channels) == waves.channels: return waves
     at = [waves.channels.index(c) for c in channels]
     return Waveforms([x[at] for x in waves], waves.metadata, channels, waves.name)

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 
 from ..core import COMPONENTS, DataError
 
-# %% ../../nbs/10_data.core.ipynb #99e4fb5e
+# %% ../../nbs/10_data.core.ipynb #7eb5c1c1
 class Waveforms:
     "Records of ground motion: a table of what is known, and an array `(channel, time)` for each row"
     def __init__(self,
@@ -36,7 +36,7 @@ class Waveforms:
         i # an integer, or a slice, a mask or a list of integers
     ): # the (channel, time) float32 array of one record, or the `Waveforms` of several
         if isinstance(i, (int, np.integer)): return self._read(i)
-        i = np.arange(len(self))[i if isinstance(i, slice) else np.asarray(i)]
+        i = np.arange(len(self))[i if isinstance(i, slice) else np.asarray(i, dtype=None if len(i) else int)]
         return Waveforms(self.arrays, self.metadata.iloc[i], self.channels, self.name, self.rows[i])
 
     def _read(self, i):
@@ -45,7 +45,7 @@ class Waveforms:
             raise DataError(f'{self.name}: record {i} has shape {x.shape}, expected ({len(self.channels)}, time) for channels {"".join(self.channels)}')
         return x
 
-# %% ../../nbs/10_data.core.ipynb #e939e256
+# %% ../../nbs/10_data.core.ipynb #f97c64d5
 def event_array(
     event,                    # a DataFrame with a column per component, or an array (channel, time)
     channels:Sequence=COMPONENTS, # components to take, in this order
@@ -55,7 +55,9 @@ def event_array(
     if not isinstance(event, pd.DataFrame): return np.asarray(event, dtype=np.float32)
     if missing := [c for c in channels if c not in event]:
         raise DataError(f'{name} has no component {", ".join(missing)}: its columns are {", ".join(map(str, event.columns))}')
-    wrong = [c for c in channels if not pd.api.types.is_numeric_dtype(event[c]) or pd.api.types.is_bool_dtype(event[c])]
+    if len(set(channels)) < len(channels) or event.columns[event.columns.isin(list(channels))].has_duplicates: raise DataError(f'{name}: a component stands twice among {", ".join(channels)}, or among its columns')
+    types = pd.api.types
+    wrong = [c for c in channels if not types.is_numeric_dtype(event[c]) or types.is_bool_dtype(event[c]) or types.is_complex_dtype(event[c])]
     if wrong: raise DataError(f'{name}: column {", ".join(wrong)} is not numeric ({event[wrong[0]].dtype})')
     return np.array(event[list(channels)].to_numpy(dtype=np.float32).T, order="C") # a copy of its own
 
@@ -120,11 +122,13 @@ def groups(self:Waveforms) -> np.ndarray|None: # event ids (record,), or None wh
     if 'source_id' not in self.metadata or self.metadata.source_id.isna().all(): return None
     return group_ids(self.metadata.source_id)
 
-# %% ../../nbs/10_data.core.ipynb #36d777a7
+# %% ../../nbs/10_data.core.ipynb #ed398a01
 @patch(as_prop=True)
 def sampling_rate(self:Waveforms) -> float|None: # Hz, or None where unknown
     "The one sampling rate of all records"
-    rates = self.metadata.get('trace_sampling_rate_hz', pd.Series(dtype=float)).dropna().unique()
+    stated = self.metadata.get('trace_sampling_rate_hz', pd.Series(dtype=float))
+    rates = stated.dropna().unique()
+    if len(rates) and stated.isna().any(): raise DataError(f'{self.name}: {int(stated.isna().sum())} of {len(self)} records do not state their sampling rate while others do: set it for all, or select')
     if len(rates) > 1: raise DataError(f'{self.name} mixes sampling rates {", ".join(f"{r:g}" for r in sorted(rates))} Hz: select one rate or resample first')
     return float(rates[0]) if len(rates) else None
 
