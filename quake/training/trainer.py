@@ -74,7 +74,7 @@ def warmup_cosine(
     progress = min(1., (step - warmup)/max(1, total - warmup))
     return floor + (1 - floor)*0.5*(1 + math.cos(math.pi*progress))
 
-# %% ../../nbs/42_training.trainer.ipynb #8ef4c688
+# %% ../../nbs/42_training.trainer.ipynb #fb9ff598
 def ema_decay(
     n:int,        # updates of the average so far
     decay:float   # its final value
@@ -86,8 +86,10 @@ def average_weights(
     decay:float # 0.99: the average of about the last 100 steps
 ) -> WeightAveraging:
     "Lightning's weight averaging with a decay that warms up"
-    def update(average:Tensor, current:Tensor, n): return torch.lerp(average, current.to(average.dtype), 1 - ema_decay(int(n), decay)) if average.is_floating_point() else current
-    return WeightAveraging(avg_fn=update)
+    def update(average:list, current:list, n): # tensors of one type at once
+        if average[0].is_floating_point(): torch._foreach_lerp_(average, current, 1 - ema_decay(int(n), decay))
+        else: torch._foreach_copy_(average, current)
+    return WeightAveraging(multi_avg_fn=update)
 
 # %% ../../nbs/42_training.trainer.ipynb #e0643c9b
 class Throughput(Callback):
