@@ -7,7 +7,7 @@ __all__ = ['BatchSampler', 'batches', 'SeedEpochs', 'warmup_cosine', 'ema_decay'
            'pick_device', 'pick_precision', 'checkpoint_callbacks', 'quiet', 'Events', 'make_trainer', 'fit',
            'make_optimizer', 'Task']
 
-# %% ../../nbs/42_training.trainer.ipynb #cccb2144
+# %% ../../nbs/42_training.trainer.ipynb #4c3a52ce
 import logging
 import math
 import time
@@ -20,7 +20,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..config import OptimConfig, TrainerConfig
