@@ -158,7 +158,7 @@ def index_values(o:Token) -> np.ndarray:
     if len(size) > 10**9: raise DataError('an index without end')
     return np.array(size)
 
-# %% ../../nbs/12_data.pickled.ipynb #e7eee672
+# %% ../../nbs/12_data.pickled.ipynb #36c5b070
 def manager_of(o:Token):
     "What holds the blocks of a table or a series"
     state = o.state.get('_mgr', o.state.get('_data')) if isinstance(o.state, dict) else o.state
@@ -180,7 +180,8 @@ def as_frame(o:Token) -> pd.DataFrame:
         at = range(*slice(*where.args).indices(len(names))) if isinstance(where, Token) and where.name == 'slice' else as_array(where)
         for k, c in enumerate(at): columns[int(c)] = values[k] if values.ndim == 2 else values
     if sorted(columns) != list(range(len(names))): raise DataError('a table whose columns are not all there')
-    return pd.concat([pd.Series(columns[i], name=n) for i, n in enumerate(names)], axis=1) if len(names) else pd.DataFrame()
+    if not columns: return pd.DataFrame()
+    return pd.concat([pd.Series(columns[i], name=n) for i, n in enumerate(names)], axis=1)
 
 # %% ../../nbs/12_data.pickled.ipynb #bd127ac9
 def realise(

@@ -186,7 +186,7 @@ def write_evaluation(
     run.log_figures()
     plt.close('all')
 
-# %% ../../nbs/70_pipelines.train_hvit.ipynb #2dab5f7e
+# %% ../../nbs/70_pipelines.train_hvit.ipynb #46da0656
 def train_hvit(
     cfg:TrainHybridViT=None, # everything; the defaults when None
     resume=None,             # a run to go on with: a `Run` or its path; its own configuration counts
@@ -201,7 +201,7 @@ def train_hvit(
     adapter = adapt(cfg, waves)
     sets = adapter.get_waveform_sets()
     say(f'\n{adapter!r}\n\n{adapter.table.to_string()}')
-    model = build_model(cfg, len(adapter.classes), adapter.front_end().shape(sets['train'].x.shape[-1]), False if resume else None)
+    model = build_model(cfg, len(adapter.classes), front_end(cfg).shape(sets['train'].x.shape[-1]), False if resume else None)
     say(f'\n{model_summary(model)}\nweights: {model.weights_from if resume is None else "from the run"}')
     run = start(cfg, adapter, sets, model) if resume is None else check_same(Run.open(resume), adapter)
     if resume is not None:

@@ -91,14 +91,14 @@ def average_weights(
         else: torch._foreach_copy_(average, current)
     return WeightAveraging(multi_avg_fn=update)
 
-# %% ../../nbs/42_training.trainer.ipynb #e0643c9b
+# %% ../../nbs/42_training.trainer.ipynb #ce960f3c
 class Throughput(Callback):
     "Measures training records per second, epoch by epoch"
     def __init__(self): self.rates = []
     def on_train_epoch_start(self, trainer, module): self.start, self.records = time.perf_counter(), 0
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         self.records += len(batch[0])
-        if trainer.is_last_batch if hasattr(trainer, 'is_last_batch') else batch_idx == trainer.num_training_batches - 1:
+        if trainer.is_last_batch:
             if batch[0].is_cuda: torch.cuda.synchronize()
             self.rates.append(self.records/(time.perf_counter() - self.start))
             module.log('train/records_per_s', self.rates[-1], on_step=False, on_epoch=True)
