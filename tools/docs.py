@@ -29,11 +29,12 @@ project = 'changelog', 'contributing'
 # Names of pages and symbols
 
 def page(nb:str) -> str:
-    "The page of a notebook, by its path under nbs/: 30_models.hybrid_vit.ipynb → models.hybrid_vit"
+    "The page of a notebook, by its path under nbs/: 31_models.hybrid_vit.ipynb → models.hybrid_vit"
     folder, name = posixpath.split(nb.removesuffix('.ipynb'))
     return posixpath.join(folder, re.sub(r'^\d+[a-zA-Z0-9]*_', '', name.lower()))
 
-def label(sym:str) -> str: return 'api-' + re.sub(r'[^a-z0-9]+', '-', sym.lower()).strip('-')
+def label(sym:str) -> str: # docutils tells no capitals: a class and a function of one name are told apart by the ending
+    return 'api-' + re.sub(r'[^a-z0-9]+', '-', sym.lower()).strip('-') + '-class'*sym.rpartition('.')[2][:1].isupper()
 
 @cache
 def symbols() -> dict[str, tuple[str, str]]:
@@ -200,7 +201,7 @@ def contents(nbs:list[str]) -> str:
     pages = {page(o): o for o in nbs if o != 'index.ipynb'}
     first = [o for o in main_way if o in pages]
     under = lambda folder: [p for p in pages if p.startswith(f'{folder}/')]
-    stage = {name: [p for p, nb in pages.items() if p not in first and '/' not in nb and n <= floor(Path(nb)) < n + 10] for n, name in stages.items()}
+    stage = {name: [p for p, nb in pages.items() if p not in first and '/' not in nb and n <= floor(Path(nb))[0] < n + 10] for n, name in stages.items()}
     trees = {'The main way': first, 'Tutorials': under('tutorials'), 'Guides': guide_pages(), **stage, 'Benchmarks': under('benchmarks'), 'Project': list(project)}
     return '\n\n'.join(filter(None, map(toctree, trees, trees.values())))
 
