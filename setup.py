@@ -7,7 +7,8 @@ here = Path(__file__).parent
 parser = ConfigParser(delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-docs = cfg['docs_requirements'].split()
+words = lambda key: cfg[key].split()
+extras = {name: words(f'{name}_requirements') for name in ('docs', 'seisbench', 'dask')}
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'],
@@ -20,8 +21,8 @@ setup(
         'Natural Language :: English', 'Programming Language :: Python :: 3',
     ],
     packages=find_packages(), package_data={'quake': ['configs/*.yaml']}, zip_safe=False,
-    install_requires=cfg['requirements'].split(),
-    extras_require={'docs': docs, 'dev': cfg['dev_requirements'].split() + docs},
-    entry_points={'console_scripts': cfg['console_scripts'].split(),
+    install_requires=words('requirements'),
+    extras_require={**extras, 'dev': words('dev_requirements') + sum(extras.values(), [])},
+    entry_points={'console_scripts': words('console_scripts'),
                   'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
 )

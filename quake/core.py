@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['COMPONENTS', 'STANDS_FOR', 'component_of', 'QuakeError', 'DataError', 'ConfigError', 'nearest', 'seed_for', 'rng',
-           'shared_file']
+           'container_room', 'free_memory', 'shared_file']
 
-# %% ../nbs/01_core.ipynb #e3aea63f
+# %% ../nbs/01_core.ipynb #aa362d53
 import hashlib
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -63,6 +64,21 @@ def rng(
 ) -> np.random.Generator:
     "NumPy's generator for one purpose"
     return np.random.default_rng(seed_for(seed, *keys))
+
+# %% ../nbs/01_core.ipynb #b3d786b0
+def container_room(
+    folder:Path=Path('/sys/fs/cgroup') # where Linux says what a container may use
+) -> float: # bytes; infinity where there is no limit
+    "What a container may still use"
+    try: limit, used = ((folder/f).read_text().strip() for f in ('memory.max', 'memory.current'))
+    except OSError: return float('inf')
+    return float('inf') if limit == 'max' else max(0, int(limit) - int(used))
+
+def free_memory() -> int: # bytes
+    "Memory that can be had without moving anything to disk"
+    try: free = next(int(line.split()[1])*1024 for line in Path('/proc/meminfo').read_text().splitlines() if line.startswith('MemAvailable'))
+    except (OSError, StopIteration): free = os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')//2 # elsewhere: half of what there is
+    return int(min(free, container_room()))
 
 # %% ../nbs/01_core.ipynb #83173b70
 def shared_file(

@@ -121,9 +121,9 @@ def exported(nb:Path) -> str|None:
     m = re.search(r'^#\|\s*default_exp\s+(\S+)', '\n'.join(c['source'] for c in cells(nb) if c['cell_type'] == 'code'), re.M)
     return f'{LIB}.{m[1]}' if m else None
 
-def floor(nb:Path) -> int:
-    m = re.match(r'\d+', nb.name)
-    return int(m[0]) if m else 100
+def floor(nb:Path) -> tuple[int, str]:
+    m = re.match(r'(\d+)([a-z]?)_', nb.name)
+    return (int(m[1]), m[2]) if m else (100, '')
 
 def climbs(repo:Path, nb:Path, source:str, known:dict) -> list[str]:
     "What one cell imports from its own floor or above, or by the package face"
@@ -225,7 +225,8 @@ def simple(line:str) -> list[list[str]]:
     "The words of each command in a line of a shell"
     line = re.sub(r'^\s*(?:\$ |!|%)\s*', '', line)
     if not re.match(r'(?:\S*/)?(?:quake|make|python3?)\s', line): return []
-    lexer = shlex.shlex(re.sub(r'[\[\]…]', '', line), posix=True, punctuation_chars=';&|')
+    line = re.sub(r'''("[^"]*"|'[^']*')|[\[\]…]''', lambda m: m[1] or '', line) # brackets that say: this may be left out
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=';&|')
     lexer.whitespace_split = True
     try: words = list(lexer)
     except ValueError: return [[line]]

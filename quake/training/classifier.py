@@ -107,35 +107,44 @@ class Classifier:
     def __repr__(self): return (f'{type(self.model).__name__}: {" | ".join(self.classes)}, from {"".join(self.channels)} records of {self.n_samples} samples'
                                 + (f' at {self.sampling_rate:g} Hz' if self.sampling_rate else ''))
 
-# %% ../../nbs/43_training.classifier.ipynb #f97ec4d5
+# %% ../../nbs/43_training.classifier.ipynb #60545700
+@patch
+def check(self:Classifier,
+    waves:Waveforms # records
+) -> None:
+    "Refuse records that are not what the model was trained on, or say what differs"
+    if waves.channels != self.channels: raise DataError(f'{waves.name} has channels {"".join(waves.channels)}, this classifier was trained on {"".join(self.channels)}')
+    rate, short = waves.sampling_rate, np.flatnonzero(waves.lengths < self.n_samples)
+    if rate and self.sampling_rate and rate != self.sampling_rate: raise DataError(f'{waves.name} is sampled at {rate:g} Hz, this classifier was trained at {self.sampling_rate:g} Hz: resample the records first')
+    if len(short): raise DataError(f'{waves.name}: record {short[0]} has {waves.lengths[short[0]]} samples, this classifier needs {self.n_samples}' + f' ({len(short)} such records)'*(len(short) > 1))
+
 @patch
 def tensor(self:Classifier,
-    waves # `Waveforms`, or a tensor (record, channel, time)
+    waves,       # `Waveforms`, or a tensor (record, channel, time)
+    first:int=0  # number of the first record, for errors
 ) -> Tensor: # (record, channel, time), cut to the length expected
     "Records as the model expects them, or an error that says what differs"
     if isinstance(waves, Waveforms):
-        if waves.channels != self.channels: raise DataError(f'{waves.name} has channels {"".join(waves.channels)}, this classifier was trained on {"".join(self.channels)}')
-        rate = waves.sampling_rate
-        if rate and self.sampling_rate and rate != self.sampling_rate: raise DataError(f'{waves.name} is sampled at {rate:g} Hz, this classifier was trained at {self.sampling_rate:g} Hz: resample the records first')
-        short = [i for i, n in enumerate(waves.lengths) if n < self.n_samples]
-        if short: raise DataError(f'{waves.name}: record {short[0]} has {waves.lengths[short[0]]} samples, this classifier needs {self.n_samples}' + f' ({len(short)} such records)'*(len(short) > 1))
-        waves = torch.as_tensor(np.stack([x[:, :self.n_samples] for x in waves]))
+        self.check(waves)
+        waves = torch.as_tensor(np.stack([x[:, :self.n_samples] for x in waves.read()]))
     if tuple(waves.shape[1:]) != (len(self.channels), self.n_samples):
         raise DataError(f'expected records of shape ({len(self.channels)}, {self.n_samples}), got {tuple(waves.shape[1:])}')
-    if not torch.isfinite(waves).all(): raise DataError(f'record {int((~torch.isfinite(waves)).flatten(1).any(1).nonzero()[0])} holds NaN or infinity')
+    if not torch.isfinite(waves).all(): raise DataError(f'record {first + int((~torch.isfinite(waves)).flatten(1).any(1).nonzero()[0])} holds NaN or infinity')
     return waves
 
-# %% ../../nbs/43_training.classifier.ipynb #25d74eb4
+# %% ../../nbs/43_training.classifier.ipynb #1db52437
 @patch
 @torch.inference_mode()
 def predict(self:Classifier,
-    waves,              # `Waveforms`, or a tensor (record, channel, time)
+    waves,              # `Waveforms`, or a tensor (record, channel, time); read so many at a time
     batch_size:int=256  # records at once
 ) -> np.ndarray: # probabilities (record, class), float64, rows sum to 1
     "Class probabilities of each record"
+    if isinstance(waves, Waveforms): self.check(waves)
     out = []
-    for x in self.tensor(waves).split(batch_size):
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16): logits = self.model(self.front_end(x.to(self.device)))
+    for k in range(0, len(waves), batch_size):
+        x = self.tensor(waves[k:k+batch_size], k).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16): logits = self.model(self.front_end(x))
         out.append(logits.double().softmax(-1).cpu())
     return torch.cat(out).numpy()
 
