@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COMPONENTS', 'STANDS_FOR', 'component_of', 'QuakeError', 'DataError', 'ConfigError', 'nearest', 'seed_for', 'rng',
-           'container_room', 'free_memory', 'shared_file']
+           'container_room', 'free_memory', 'write_whole', 'shared_file']
 
 # %% ../nbs/01_core.ipynb #aa362d53
 import hashlib
@@ -79,6 +79,19 @@ def free_memory() -> int: # bytes
     try: free = next(int(line.split()[1])*1024 for line in Path('/proc/meminfo').read_text().splitlines() if line.startswith('MemAvailable'))
     except (OSError, StopIteration): free = os.sysconf('SC_PHYS_PAGES')*os.sysconf('SC_PAGE_SIZE')//2 # elsewhere: half of what there is
     return int(min(free, container_room()))
+
+# %% ../nbs/01_core.ipynb #f4ccd95c
+def write_whole(
+    path:str|Path, # the file; its folder is made
+    write          # its text, or a function that writes it, given another path
+) -> None:
+    "Write a file at once or not at all"
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    if callable(write): write(beside)
+    else: beside.write_text(write, encoding='utf-8')
+    os.replace(beside, path)
 
 # %% ../nbs/01_core.ipynb #83173b70
 def shared_file(

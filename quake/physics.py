@@ -21,8 +21,8 @@ from scipy.stats import kurtosis
 from .core import DataError
 from .data.core import Waveforms
 
-# %% ../nbs/45a_physics.ipynb #5516f2e1
-BANDS = ((1., 2.), (2., 4.), (4., 8.), (8., 14.)) # Hz; octaves, and what is left below 16 Hz once records of 40 Hz are among the others
+# %% ../nbs/45a_physics.ipynb #25f6f0e1
+BANDS = ((1., 2.), (2., 4.), (4., 8.), (8., 16.)) # Hz; octaves that records of 40 Hz still hold
 
 def split_bands(
     x:np.ndarray,        # (channel, time), any unit
@@ -233,12 +233,12 @@ def window_features(
     width = np.sqrt((share*(lf - centre[:, None])**2).sum(-1))
     return dict(slope=slope, centre=centre, width=width, roughness=ripple.std(-1)), ripple
 
-# %% ../nbs/45a_physics.ipynb #bff38a9c
+# %% ../nbs/45a_physics.ipynb #1ec4113b
 def spectrum_features(
     x:np.ndarray,        # (channel, time), filtered
     windows:dict,        # of `phase_windows`
     sampling_rate:float, # Hz
-    band=(1., 14.)       # Hz
+    band=(1., 16.)       # Hz
 ) -> dict: # name -> (channel,)
     "The spectra of P, S and coda, and what they share"
     f, out, ripples = np.geomspace(*band, 64), {}, {}

@@ -6,15 +6,14 @@
 __all__ = ['COLUMNS', 'typed', 'read_annotations', 'write_annotations', 'record_names', 'placed', 'annotations_path',
            'Annotations']
 
-# %% ../../nbs/15c_data.annotations.ipynb #d1d5caa7
-import os
+# %% ../../nbs/15c_data.annotations.ipynb #ccb7d7cc
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pandas as pd
 from fastcore.basics import patch
 
-from ..core import DataError
+from ..core import DataError, write_whole
 from .core import Waveforms
 
 # %% ../../nbs/15c_data.annotations.ipynb #377bd876
@@ -40,15 +39,13 @@ def read_annotations(
     except Exception as e: raise DataError(f'cannot read the annotations {path}: {e}') from None
     return typed(table, path)
 
-# %% ../../nbs/15c_data.annotations.ipynb #360125b9
+# %% ../../nbs/15c_data.annotations.ipynb #11df1ff6
 def write_annotations(
     table:pd.DataFrame, # COLUMNS
     path:Path           # the file to replace
 ) -> None:
     "Write the file whole, so that a crash leaves either the old one or the new one"
-    part = Path(path).with_name(f'.{Path(path).name}.{os.getpid()}')
-    table.to_csv(part, index=False)
-    os.replace(part, path)
+    write_whole(path, lambda p: table.to_csv(p, index=False))
 
 # %% ../../nbs/15c_data.annotations.ipynb #bf081d6f
 def record_names(

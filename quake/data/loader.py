@@ -61,7 +61,7 @@ def load_pickle(
     return Waveforms.from_events(events, labels, channels, sampling_rate, name=path.name, source_file=path.name,
                                  trace_name=[f'{path.name}:{i}' for i in range(len(events))])
 
-# %% ../../nbs/19_data.loader.ipynb #4b9b1885
+# %% ../../nbs/19_data.loader.ipynb #58b76427
 GROWS = 3 # how many times the size of miniSEED its samples take as float32, about
 
 def load_folder(
@@ -72,7 +72,7 @@ def load_folder(
 ) -> Waveforms: # counts, or the unit of the file; with quality columns
     "The records of miniSEED files, in memory"
     files = [path] if path.is_file() else miniseed_files(path, instruments)
-    size, free = GROWS*sum(f.stat().st_size for f in files), free_memory()
+    size, free = GROWS*sum(f.stat().st_size for f in files if f.exists()), free_memory() # a link to nowhere is listed later
     large = 2*size > free
     if large: warnings.warn(f'{path}: {len(files):,} files would take about {size/1e9:.3g} GB of memory, and {free/1e9:.3g} GB are free: they are parsed anew each time they are read. '
                             f'Convert them once with `quake convert {path} STORE`, and load STORE')

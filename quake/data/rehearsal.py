@@ -7,12 +7,12 @@ __all__ = ['PLAN', 'RATES', 'SINCE', 'TIMES', 'PLACE', 'UNDERSTOOD', 'made_up_ev
            'made_up_stations', 'path_to', 'burst', 'ground', 'recorded', 'made_up_waveforms', 'wadl', 'as_bytes',
            'chosen', 'Answers', 'DataCentre']
 
-# %% ../../nbs/12d_data.rehearsal.ipynb #e78c9c4e
+# %% ../../nbs/12d_data.rehearsal.ipynb #0a9c41dd
 import io
-import re
 import threading
 import time
 from collections import Counter
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -76,7 +76,7 @@ def burst(t, size:float, f:float, decay:float, *key) -> np.ndarray: # (time,), c
     wave[on] = size*rng(1, *key).normal(size=len(t))[on]*np.cos(2*np.pi*f*t[on])*np.exp(-t[on]/decay)
     return wave
 
-# %% ../../nbs/12d_data.rehearsal.ipynb #2976ecaa
+# %% ../../nbs/12d_data.rehearsal.ipynb #1310a55c
 def ground(station:Station, channel:str, start:UTCDateTime, end:UTCDateTime) -> obspy.Trace: # counts
     "What one channel recorded"
     rate, c = RATES[channel[:2]], channel[2]
@@ -95,7 +95,7 @@ def ground(station:Station, channel:str, start:UTCDateTime, end:UTCDateTime) -> 
 def recorded(station:str, channel:str, start:str, end:str) -> Stream:
     "What a station recorded, made once"
     s = next(o for o in made_up_stations()[0] if o.code == station)
-    codes = [c.code for c in s.channels if c.location_code == '' and re.fullmatch(channel.replace('?', '.'), c.code)]
+    codes = [c.code for c in s.channels if c.location_code == '' and fnmatchcase(c.code, channel)]
     return Stream([ground(s, c, UTCDateTime(start), UTCDateTime(end)) for c in codes])
 
 def made_up_waveforms(network:str, station:str, location:str, channel:str, start:UTCDateTime, end:UTCDateTime) -> Stream: # counts
@@ -124,7 +124,7 @@ def chosen(inventory:Inventory, keep) -> Inventory:
     networks = [Network(n.code, [s for s in n if keep(s)]) for n in inventory]
     return Inventory([n for n in networks if len(n)], 'quake')
 
-# %% ../../nbs/12d_data.rehearsal.ipynb #1e544660
+# %% ../../nbs/12d_data.rehearsal.ipynb #d2b0afa4
 class Answers(BaseHTTPRequestHandler):
     "What a `DataCentre` answers"
     def log_message(self, *_): pass
@@ -149,9 +149,9 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self):
         lines = self.rfile.read(int(self.headers['Content-Length'])).decode().split('\n')
         wanted = [o.split() for o in lines if len(o.split()) == 6] # network, station, location, channel, start, end
-        (self.many if 'dataselect' in self.path else self.responses)(wanted)
+        (self.many if 'dataselect' in self.path else self.with_responses)(wanted)
 
-# %% ../../nbs/12d_data.rehearsal.ipynb #d63c37d4
+# %% ../../nbs/12d_data.rehearsal.ipynb #d9d93d93
 @patch
 def event(self:Answers, q:dict):
     "Events; 204 where there are none"
@@ -168,7 +168,7 @@ def station(self:Answers, q:dict):
     self.send(200, as_bytes(found, 'STATIONXML')) if len(found) else self.send(204)
 
 @patch
-def responses(self:Answers, wanted:list):
+def with_responses(self:Answers, wanted:list):
     "Several stations with their responses"
     self.note('station', 'response', tuple(sorted(o[1] for o in wanted)))
     self.send(200, as_bytes(chosen(self.server.inventory, lambda s: s.code in {o[1] for o in wanted}), 'STATIONXML'))

@@ -7,10 +7,10 @@ __all__ = ['TEXT', 'NUMBER', 'EMPTY_MEANS_NONE', 'NO_NUMBER', 'RUN_BYTES', 'UNFI
            'as_numbers', 'read_csv', 'typed', 'open_hdf5', 'read_format', 'stated_rates', 'stated_orders',
            'chunk_table', 'parse_names', 'parse_location', 'Place', 'stamp', 'RawFile', 'Handles', 'StoredArrays',
            'takes', 'components_in', 'usual_channels', 'sample_counts', 'open_store', 'lacking', 'read_left_out',
-           'lazy_waves', 'own_names', 'write_text', 'ChunkWriter', 'write_chunk', 'check_free', 'records_of',
-           'put_in_place', 'bytes_needed', 'fits_in_memory']
+           'lazy_waves', 'own_names', 'ChunkWriter', 'write_chunk', 'check_free', 'records_of', 'put_in_place',
+           'bytes_needed', 'fits_in_memory']
 
-# %% ../../nbs/14_data.seisbench.ipynb #5daff908
+# %% ../../nbs/14_data.seisbench.ipynb #73293c7e
 import csv
 import os
 import re
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 
-from ..core import COMPONENTS, STANDS_FOR, DataError, free_memory
+from ..core import COMPONENTS, STANDS_FOR, DataError, free_memory, write_whole
 from .core import Waveforms, no_files
 
 # %% ../../nbs/14_data.seisbench.ipynb #a20ed8cf
@@ -382,13 +382,7 @@ def own_names(
     places = table.trace_chunk + ':' + table.trace_name if many else table.trace_name
     return table.get('trace_name_original', pd.Series(np.nan, table.index, dtype=object)).fillna(places).astype(str)
 
-# %% ../../nbs/14_data.seisbench.ipynb #77ba3acb
-def write_text(path:Path, text:str) -> None:
-    "Write a file at once or not at all"
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    beside.write_text(text)
-    os.replace(beside, path)
-
+# %% ../../nbs/14_data.seisbench.ipynb #5e503d73
 class ChunkWriter:
     "Writes one chunk of a store"
     def __init__(self,
@@ -434,7 +428,7 @@ class ChunkWriter:
         self.file.close()
         table = pd.DataFrame(self.rows).drop(columns='trace_chunk', errors='ignore')
         os.replace(self.beside, self.folder/f'waveforms{self.chunk}.hdf5')
-        write_text(self.folder/f'metadata{self.chunk}.csv', table.to_csv(index=False))
+        write_whole(self.folder/f'metadata{self.chunk}.csv', table.to_csv(index=False))
         return table
 
     def discard(self) -> None:
@@ -459,7 +453,7 @@ def write_chunk(
         writer.discard()
         raise
 
-# %% ../../nbs/14_data.seisbench.ipynb #d347f2be
+# %% ../../nbs/14_data.seisbench.ipynb #31805963
 STORE_FILES = ('metadata*.csv', 'waveforms*.hdf5', 'chunks', 'failures.csv', 'manifest.json') # what may lie in a store
 
 def check_free(
@@ -497,7 +491,7 @@ def save(self:Waveforms,
     if not chunks: raise DataError(f'{self.name}: no records to save')
     try:
         for chunk, at in chunks.items(): write_chunk(beside, chunk, records_of(self, at), self.channels)
-        if chunk_size: write_text(beside/'chunks', '\n'.join(chunks) + '\n')
+        if chunk_size: write_whole(beside/'chunks', '\n'.join(chunks) + '\n')
         if len(self.left_out): self.left_out.to_csv(beside/'failures.csv', index=False)
         put_in_place(beside, path)
     finally: shutil.rmtree(beside, ignore_errors=True)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Explorer', 'headline', 'one_thread', 'explore']
 
-# %% ../../nbs/23_visualization.explorer.ipynb #b9d32dd4
+# %% ../../nbs/23_visualization.explorer.ipynb #b8bbd7bf
 import base64
 from collections import deque
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from ..core import DataError, QuakeError
 from ..data.annotations import Annotations
 from ..data.core import Waveforms
-from .controls import NEW, Labels, Looks, Selection, numbers, select, stepper, workbench
+from .controls import NEW, Labels, Looks, Selection, numbers, rows_where, stepper, workbench
 from .picture import SCALES, Picture, View, filtered, smaller, thinned, values
 from .seen import seen_by, attended, attention_blocks
 from .spectrogram import describe, edges, known
@@ -207,13 +207,13 @@ def offer_steps(self:Explorer,
     for o in (self.slider, self.number, self.previous, self.next): o.disabled = not n
     self.total.value = f'<span>of {n:,}</span>'
 
-# %% ../../nbs/23_visualization.explorer.ipynb #d6945c98
+# %% ../../nbs/23_visualization.explorer.ipynb #7f2ec527
 @patch
 def choose(self:Explorer, change=None) -> None:
     "Keep the records that meet the conditions; stay at the record at hand if it is among them"
     if change is not None and self.quiet: return
     kept = self.record
-    try: self.rows = select(self.labelled().metadata, **self.selection.conditions)
+    try: self.rows = rows_where(self.labelled().metadata, **self.selection.conditions)
     except DataError as e: return self.selection.say(str(e), wrong=True)
     self.offer_steps(kept)
     n = len(self.rows)
@@ -281,7 +281,7 @@ def guess(self:Explorer, i:int, label:str) -> tuple: # probabilities or None, th
     likely = self.classifier.classes[int(np.argmax(self.guesses[i]))]
     return self.guesses[i], label, '' if likely == label or label not in self.classifier.classes else f'differs from the label, {label}'
 
-# %% ../../nbs/23_visualization.explorer.ipynb #d31dcdd2
+# %% ../../nbs/23_visualization.explorer.ipynb #4b407f00
 @patch
 def attend(self:Explorer, unit:str) -> bool: # False when the classifier refuses the record
     "Show the front end's spectrogram in grey and the attention over it"
