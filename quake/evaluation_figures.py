@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['MODEL', 'BASELINE', 'DASHED', 'UNITS', 'plot_scores', 'plot_confusion', 'plot_curves', 'plot_reliability',
-           'reliability', 'plot_slices', 'plot_mistakes', 'save_figures']
+           'reliability', 'largest', 'tables', 'named_slices', 'plot_slices', 'plot_mistakes', 'save_figures']
 
-# %% ../nbs/51_evaluation_figures.ipynb #430c8992
+# %% ../nbs/51_evaluation_figures.ipynb #a1fc0ef7
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
@@ -17,7 +18,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from .core import DataError
 from .data.core import Waveforms
-from .evaluation import HEADLINE, Evaluation, with_interval
+from .data.quality import sites
+from .evaluation import HEADLINE, Evaluation, by_slice, with_interval
 from .scores import N_BINS, wilson
 from .visualization.spectrogram import describe, figure_for, plot_spectrogram
 from .visualization.style import COUNTS, FAINT, INK, class_colours, new_figure, use_style
@@ -81,13 +83,13 @@ def _confusion(ax, e):
     ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=30, ha='right', rotation_mode='anchor')
 
-# %% ../nbs/51_evaluation_figures.ipynb #8e50f71d
+# %% ../nbs/51_evaluation_figures.ipynb #b93189a1
 @use_style()
 def plot_curves(
     e:Evaluation
 ): # the figure
     "ROC and precision-recall curves of each class against all others"
-    fig, axs = new_figure(1, 2, figsize=(8.2, 3.9))
+    fig, axs = new_figure(1, 2, figsize=(8.2, 4.2 + 0.18*(len(e.classes) + 1)))
     colours = class_colours(e.classes)
     for o in _both(e):
         for i,c in enumerate(e.classes):
@@ -99,17 +101,17 @@ def plot_curves(
         ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect='equal')
         handles = ax.get_legend_handles_labels()[0]
         if e.baseline is not None: handles.append(Line2D([], [], color=BASELINE, label=e.baseline.name, **DASHED))
-        ax.legend(handles=handles, loc='lower right' if ax is axs[0] else 'lower left')
+        ax.legend(handles=handles, loc='upper left', bbox_to_anchor=(-0.02, -0.14), title='area under the curve' if ax is axs[0] else 'average precision', alignment='left')
     return fig
 
 def _curves(axs, e, i, look, named):
-    "Both curves of one class"
+    "Both curves of one class; where nothing is recalled there is no precision"
     y, p = e.codes == i, e.probs[:, i]
     fpr, tpr, _ = roc_curve(y, p)
     precision, recall, _ = precision_recall_curve(y, p)
     name = lambda score: f'{e.classes[i]}  {e.scores()[score][i]:.3f}' if named else None
     axs[0].plot(fpr, tpr, label=name('class_roc_auc'), **look)
-    axs[1].plot(recall, precision, label=name('class_average_precision'), drawstyle='steps-pre', **look)
+    axs[1].plot(recall[:-1], precision[:-1], label=name('class_average_precision'), drawstyle='steps-pre', **look)
 
 # %% ../nbs/51_evaluation_figures.ipynb #0f7b011b
 @use_style()
@@ -141,7 +143,34 @@ def reliability(
     bounds = [wilson(s, len(np.unique(e.groups[m]))) for s,m in zip(shares, masks)]
     return np.array([conf[m].mean() for m in masks]), np.array(shares), np.array(bounds)
 
-# %% ../nbs/51_evaluation_figures.ipynb #355e7e1a
+# %% ../nbs/51_evaluation_figures.ipynb #85e656e3
+def largest(
+    values:pd.Series, # a name for each record (record,)
+    most:int=10       # so many names stay
+) -> pd.Series: # (record,) the same, the others as 'n others'
+    "The most frequent names, and the others as one"
+    names = values.value_counts().sort_index().sort_values(ascending=False, kind='stable').index
+    if len(names) <= most + 1: return values
+    return values.where(values.isna() | values.isin(names[:most]), f'{len(names) - most} others')
+
+def tables(
+    e:Evaluation
+) -> dict: # 'station', 'snr_db', 'magnitude', 'distance_km' → a row per slice, where known
+    "The slices that are drawn: of the stations the largest"
+    out = e.slices()
+    if 'station' in out: out['station'] = named_slices(e.hits, e.groups, largest(sites(e.metadata)))
+    return out
+
+def named_slices(
+    hits:np.ndarray,  # True where the prediction is right (N,)
+    groups:np.ndarray,# group index (N,)
+    names:pd.Series   # what to slice by (N,)
+) -> pd.DataFrame: # as of `by_slice`; the others, where there are any, come last
+    "The share that is right for each name"
+    table = by_slice(hits, groups, names)
+    return table.sort_values('bin', key=lambda o: o.str.endswith(' others'), kind='stable', ignore_index=True)
+
+# %% ../nbs/51_evaluation_figures.ipynb #a11ecf81
 UNITS = dict(station='station', snr_db='signal-to-noise ratio (dB)', magnitude='magnitude', distance_km='epicentral distance (km)')
 
 @use_style()
@@ -149,13 +178,13 @@ def plot_slices(
     e:Evaluation
 ): # the figure
     "The share that is right by station, signal-to-noise ratio, magnitude and distance, with 95 % intervals"
-    slices = e.slices()
+    slices = tables(e)
     if not slices: raise DataError('nothing to slice by: the evaluation has no metadata on station, signal-to-noise ratio, magnitude or distance')
     rows, cols = -(-len(slices)//2), min(len(slices), 2)
     fig, axs = new_figure(rows, cols, figsize=(4.6*cols, 2.5*rows + 0.3), sharey=True, squeeze=False)
     for o in _both(e):
         shift = 0.12*(1 if o is e else -1)*(e.baseline is not None)
-        for ax,table in zip(axs.flat, o.slices().values()): _slice(ax, table, _shade(o, e), shift, o is e)
+        for ax,table in zip(axs.flat, tables(o).values()): _slice(ax, table, _shade(o, e), shift, o is e)
     for ax,name in zip(axs.flat, slices): ax.set_xlabel(UNITS[name])
     for ax in axs.flat[len(slices):]: ax.set_axis_off()
     for ax in axs[:, 0]: ax.set_ylabel('share right')

@@ -6,7 +6,7 @@
 __all__ = ['BLOCK_BYTES', 'POOL', 'ALL', 'TransformOP', 'nan_free_part', 'drop_nan', 'shortest', 'trim', 'Cut', 'OnDisk',
            'RecordSet', 'WaveformDataAdapter', 'look_through']
 
-# %% ../../nbs/17_data.adapter.ipynb #c630daa1
+# %% ../../nbs/17_data.adapter.ipynb #135f16bf
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ from torch.utils.data import Dataset
 
 from ..core import COMPONENTS, DataError, free_memory
 from .core import Waveforms, group_ids, pick_channels
-from .splits import assign_splits, check_no_leak, split_table
+from .faults import sample_hash
+from .splits import assign_splits, check_no_leak, merged, split_table
 from ..signal import FrontEnd, standardise
 
 # %% ../../nbs/17_data.adapter.ipynb #f86789bc
@@ -152,7 +153,7 @@ class RecordSet(Dataset):
 # %% ../../nbs/17_data.adapter.ipynb #01b1d8ac
 ALL = TransformOP.DROP_NAN | TransformOP.TRIMMING | TransformOP.ZSCORE | TransformOP.SPECTROGRAM
 
-# %% ../../nbs/17_data.adapter.ipynb #a7b88ed3
+# %% ../../nbs/17_data.adapter.ipynb #41546c84
 class WaveformDataAdapter:
     "Events and labels to training and test sets, split by group"
     def __init__(self,
@@ -168,6 +169,7 @@ class WaveformDataAdapter:
         log:bool=False,                # logarithm of the spectrogram's magnitude
         seed:int=0,                    # which of the possible splits
         split_by:str='event',          # event, station, both or time
+        classes:Sequence[str]=None,    # class names, more of them perhaps than these records have; theirs when None
         in_memory:bool=None            # hold all records in memory; where they fit when None
     ):
         self.waves = as_waveforms(events, labels, channels or COMPONENTS)
@@ -178,7 +180,8 @@ class WaveformDataAdapter:
         self.groups = self.waves.groups if groups is None else group_ids(groups)
         if self.groups is not None and len(self.groups) != len(self.waves):
             raise DataError(f'{len(self.groups)} groups for {len(self.waves)} records: one each')
-        self.classes = self.waves.classes
+        if not len(self.waves): raise DataError(f'{self.waves.name}: no record is left')
+        self.classes = self.waves.classes if classes is None else list(classes)
         if len(self.classes) < 2: raise DataError(f'all {len(self.waves)} records are {self.classes[0]!r}: a classifier needs at least two classes')
         self._clean()
 
@@ -191,27 +194,30 @@ def as_waveforms(events, labels, channels) -> Waveforms:
     if labels is None: raise DataError('a list of events needs `labels`, one for each')
     return Waveforms.from_events(events, labels, channels)
 
-# %% ../../nbs/17_data.adapter.ipynb #fff0ab87
+# %% ../../nbs/17_data.adapter.ipynb #e358cbb4
 def look_through(
     waves:Waveforms, # records
     block:int=256    # so many at once
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]: # first known sample (record,), -1 where NaN stand inside; the sample after the last (record,); True where dead (record, channel)
-    "Read every record once: where its known part lies, and which components are dead"
+) -> tuple: # first known sample (record,), -1 where NaN stand inside; the sample after the last (record,); True where dead (record, channel); hash of the samples (record,), None for dead records
+    "Read every record once: where its known part lies, which components are dead, and what it can be known by"
     starts, stops, dead = np.full(len(waves), -1), np.zeros(len(waves), int), np.zeros((len(waves), len(waves.channels)), bool)
+    hashes = np.full(len(waves), None, object)
     for k in range(0, len(waves), block):
         for i, x in enumerate(waves.read(range(k, min(k+block, len(waves)))), k):
             if (part := nan_free_part(x)) is None: continue
             starts[i], stops[i] = part.start, part.stop
             dead[i] = standardise(torch.as_tensor(x[:, part]))[1].numpy()
-    return starts, stops, dead
+            if not dead[i].all(): hashes[i] = sample_hash(x)
+    return starts, stops, dead, hashes
 
-# %% ../../nbs/17_data.adapter.ipynb #1615a6e1
+# %% ../../nbs/17_data.adapter.ipynb #fb173bff
 @patch
 def _clean(self:WaveformDataAdapter):
     "DROP_NAN and TRIMMING, and the table of what was left out"
     w = self.waves
     w.sampling_rate  # an error where rates are mixed
-    starts, stops, dead = look_through(w)
+    starts, stops, dead, hashes = look_through(w)
+    if 'trace_hash' not in w.metadata and self.groups is not None: self.groups = merged(self.groups, hashes) # copies that nobody has looked for yet
     whole = (starts == 0) & (stops == w.lengths)
     if TransformOP.DROP_NAN not in self.transforms and not whole.all(): raise DataError(f'{w.name} holds NaN: add TransformOP.DROP_NAN')
     kept = np.flatnonzero(starts >= 0)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FOR_GOOD', 'FOR_NOW', 'NoData', 'Torn', 'diagnose', 'Failed', 'patiently', 'RetryAfter', 'seconds_of',
-           'check_reachable', 'data_centre', 'open_client', 'open_archive', 'known_type', 'query_limits', 'ask_events',
-           'query_events', 'check_whole', 'ask_waveforms', 'record_of', 'cut']
+           'check_reachable', 'data_centre', 'open_client', 'open_archive', 'known_type', 'query_limits',
+           'what_there_is', 'ask_events', 'query_events', 'check_whole', 'ask_waveforms', 'record_of', 'cut']
 
 # %% ../../nbs/15_data.fdsn.ipynb #571526ef
 import io
@@ -34,7 +34,7 @@ from obspy.io.mseed.util import get_record_information
 from ..core import ConfigError, DataError, nearest, write_whole
 from .catalogue import event_table, first_line, pick_events, plain_type, seed_name
 
-# %% ../../nbs/15_data.fdsn.ipynb #d93bb32a
+# %% ../../nbs/15_data.fdsn.ipynb #6b5ea8df
 class NoData(Exception): "The service, or the archive, has nothing for a request"
 class Torn(Exception): "An answer that is not whole"
 
@@ -53,7 +53,8 @@ def diagnose(
     if isinstance(e, (FDSNTimeoutException, TimeoutError)): return 'timed out', True
     if isinstance(e, Torn): return str(e), True
     if isinstance(e, HTTPException): return 'answer broken off', True
-    return first_line(e), not isinstance(e, DataError)
+    if isinstance(e, DataError): return str(e), False
+    return first_line(e), True
 
 # %% ../../nbs/15_data.fdsn.ipynb #74845469
 class Failed(Exception):
@@ -164,6 +165,16 @@ def query_limits(start, end, magnitude=(None, None), box=None, near=None) -> dic
     if near is not None: said.update(latitude=near[0], longitude=near[1], maxradius=kilometers2degrees(near[2]))
     return {k: v for k, v in said.items() if v is not None}
 
+# %% ../../nbs/15_data.fdsn.ipynb #fbe6695e
+def what_there_is(
+    events:pd.DataFrame # `EVENT_COLUMNS`
+) -> str: # such as '2 earthquake, 1 quarry blast, 1 without a type; M 1.5 to 2.5; 2024-03-05 to 2024-03-06'
+    "Events in a few words, for one who asked for others"
+    if not len(events): return 'nothing'
+    types = ', '.join(f'{n:,} {k}' for k, n in events.source_type.fillna('without a type').value_counts().items())
+    size, days = events.source_magnitude.dropna(), sorted(t[:10] for t in events.source_origin_time)
+    return '; '.join([types, *([f'M {size.min():.1f} to {size.max():.1f}'] if len(size) else ['no magnitudes']), f'{days[0]} to {days[-1]}'])
+
 # %% ../../nbs/15_data.fdsn.ipynb #40053c6b
 def ask_events(client:Client, limits:dict, tries:int=5, wait:float=1.) -> Catalog:
     "One query; no data is an empty catalogue"
@@ -172,7 +183,7 @@ def ask_events(client:Client, limits:dict, tries:int=5, wait:float=1.) -> Catalo
         if e.reason == 'no data': return Catalog()
         raise DataError(f'{client.base_url} gave no events: {e.reason}, asked {e.attempts} times ({first_line(e.__cause__)})') from None
 
-# %% ../../nbs/15_data.fdsn.ipynb #762f1c40
+# %% ../../nbs/15_data.fdsn.ipynb #5ce3c8bf
 def query_events(
     client:Client,          # of a service for events
     start, end,             # earliest and latest origin time, UTC
@@ -192,8 +203,9 @@ def query_events(
     limits = query_limits(start, end, magnitude, box, near) | (dict(includearrivals=True) if picks else {})
     answers = [ask_events(client, dict(limits, eventtype=t) if t else limits, tries, wait) for t in words or [None]]
     catalogue = sum(answers[1:], answers[0])
-    events = pick_events(event_table(catalogue), types, magnitude, start, end, box, near)
-    if not len(events): raise DataError(f'{client.base_url}: {len(catalogue)} events, none of them as asked for: widen the time span, the region or the magnitudes')
+    known = event_table(catalogue)
+    events = pick_events(known, types, magnitude, start, end, box, near)
+    if not len(events): raise DataError(f'{client.base_url}: {len(catalogue)} events, none of them as asked for' + f' (there is {what_there_is(known)})'*(len(known) > 0) + ': widen the time span, the region or the magnitudes')
     if keep: write_whole(keep, lambda p: catalogue.write(str(p), 'QUAKEML'))
     return events
 

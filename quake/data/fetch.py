@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FAILURES', 'Fetch', 'renewed', 'describe_event', 'fetch']
 
-# %% ../../nbs/15e_data.fetch.ipynb #35a097de
+# %% ../../nbs/15e_data.fetch.ipynb #b753ef0f
 import json
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ from obspy.geodetics import kilometers2degrees
 from ..core import ConfigError, DataError, write_whole
 from .catalogue import INSTRUMENTS, STATION_COLUMNS, find_stations, seed_name, windows
 from .fdsn import Failed, ask_waveforms, cut, patiently, record_of
-from .filing import LABELS, PAD, UNITS, join_stations, keep_events, label_row, open_stations, picked, picks_of, read_table, remove_response, write_record
+from .filing import LABELS, PAD, UNITS, join_stations, keep_events, label_row, lacks_p, open_stations, picked, picks_of, read_table, remove_response, write_record
 
 # %% ../../nbs/15e_data.fetch.ipynb #dcca0666
 FAILURES = ['event', 'station', 'what', 'reason', 'attempts', 'final']
@@ -206,7 +206,7 @@ def together(self:Fetch, requests:list) -> Stream|None:
 @patch(as_prop=True)
 def pad(self:Fetch) -> float: return PAD*(self.window[1] - self.window[0]) if self.response else 0. # s
 
-# %% ../../nbs/15e_data.fetch.ipynb #ef0c2a1d
+# %% ../../nbs/15e_data.fetch.ipynb #f1ba7678
 @patch
 def get(self:Fetch, request, inventory:Inventory, came:Stream=None) -> bool: # whether a file came of it
     "One record: out of what came already, or asked for"
@@ -216,7 +216,9 @@ def get(self:Fetch, request, inventory:Inventory, came:Stream=None) -> bool: # w
     if stream is None: return False
     lost = set(r.components) - {t.stats.channel[2:] for t in stream}
     write_record(stream, self.path/r.file)
+    for what in ('component', 'P'): self.failures.pop((r.source_id, name, what), None) # of an answer before this one
     if lost: self.fail(r.source_id, name, 'component', f'no {", ".join(sorted(lost))} came', 1, True)
+    if why := lacks_p(stream, r): self.fail(r.source_id, name, 'P', why, 1, True)
     return True
 
 @patch
@@ -235,7 +237,7 @@ def clean(self:Fetch, stream:Stream, request, inventory:Inventory) -> Stream:
     if self.response is None: return stream
     return cut(remove_response(stream, inventory, self.response), UTCDateTime(request.start), UTCDateTime(request.end))
 
-# %% ../../nbs/15e_data.fetch.ipynb #89474ad5
+# %% ../../nbs/15e_data.fetch.ipynb #69e2a9f8
 @patch(as_prop=True)
 def labels(self:Fetch) -> pd.DataFrame:
     "The records that stand"
@@ -248,7 +250,7 @@ def failed(self:Fetch) -> pd.DataFrame: # event, station, what, reason, attempts
 
 @patch
 def __repr__(self:Fetch) -> str:
-    labels, reasons = self.labels, Counter(zip(self.failed.what, self.failed.reason))
+    labels, reasons = self.labels, Counter(zip(self.failed.what, (why.split(':')[0] for why in self.failed.reason)))
     text = f'{self.path}: {len(labels):,} records of {labels.event_id.nunique():,} events at {labels.station.nunique():,} stations'
     if len(labels): text += ' (' + ', '.join(f'{n:,} {k or "without a type"}' for k, n in labels.label.value_counts().items()) + ')'
     if reasons: text += f'\n{len(self.failed):,} failures, in failures.csv: ' + ', '.join(f'{n:,} {what}: {why}' for (what, why), n in reasons.most_common(8))
@@ -267,7 +269,7 @@ def finish(self:Fetch) -> None:
     if len(labels) or len(kept): write_whole(self.path/'labels.csv', lambda p: pd.concat([o for o in (kept, labels) if len(o)]).to_csv(p, index=False))
     write_whole(self.path/'failures.csv', lambda p: self.failed.to_csv(p, index=False))
 
-# %% ../../nbs/15e_data.fetch.ipynb #d8899ff8
+# %% ../../nbs/15e_data.fetch.ipynb #c7bbb815
 @patch
 def run(self:Fetch, events:pd.DataFrame) -> 'Fetch':
     "Everything that is not there yet"
@@ -280,7 +282,8 @@ def run(self:Fetch, events:pd.DataFrame) -> 'Fetch':
             new = [r for r in mine if not (self.path/r.file).exists()]
             came = self.get_all(new, kept)
             stood = f', {len(mine) - len(new)} stood' if len(mine) > len(new) else ''
-            self.say(f'{i}/{len(events)}  {describe_event(event)}: {came} of {len(new)} records came{stood}')
+            late = sum((event.source_id, seed_name(r), 'P') in self.failures for r in new)
+            self.say(f'{i}/{len(events)}  {describe_event(event)}: {came} of {len(new)} records came' + f', {late} of them without its P'*(late > 0) + stood)
     finally: self.finish()
     return self
 

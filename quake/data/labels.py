@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SHORT', 'NUMBERS', 'TEXT', 'PICK', 'STATED', 'LEAD_S', 'read_labels', 'label_columns', 'tidy', 'below', 'check_files',
            'catalogue_table', 'first_picks', 'short_id', 'event_columns', 'read_catalogue', 'station_table',
-           'read_stations', 'kind_of', 'beside', 'labels_in', 'labels_of', 'stations_of', 'same', 'rows_for', 'moved',
-           'by_file', 'spans', 'ns', 'picks_within', 'by_pick', 'by_origin', 'by_catalogue', 'with_stations',
-           'with_distances', 'annotate']
+           'read_stations', 'kind_of', 'beside', 'labels_in', 'labels_of', 'stations_of', 'same', 'rows_for', 'twice',
+           'say_unused', 'counting_rate', 'moved', 'by_file', 'or_empty', 'arrivals_within', 'spans', 'ns',
+           'picks_within', 'by_pick', 'by_origin', 'by_catalogue', 'with_stations', 'with_distances', 'annotate']
 
 # %% ../../nbs/12a_data.labels.ipynb #fe1e0454
 import csv
@@ -28,7 +28,7 @@ SHORT = dict(file='source_file', label='source_type', event_id='source_id', netw
 NUMBERS = r'.*_(sample|samples|deg|km|hz|m|sec|db|npts)|source_magnitude' # columns that hold numbers
 TEXT = ('source_file', 'source_type', 'source_id', 'station_network_code', 'station_code', 'station_location_code', 'trace_channel', 'split') # never numbers
 
-# %% ../../nbs/12a_data.labels.ipynb #8d49d5d2
+# %% ../../nbs/12a_data.labels.ipynb #20ffe3f3
 def read_labels(
     path:Path # labels.csv
 ) -> pd.DataFrame: # a row per label, SeisBench's column names; source_file relative to the table's folder
@@ -45,6 +45,7 @@ def read_labels(
     for c in table.columns[table.columns.str.fullmatch(NUMBERS)]:
         if (bad := pd.to_numeric(table[c], errors='coerce').isna() & table[c].notna()).any(): raise DataError(f'{path}: {c} is {table[c][bad].iloc[0]!r} in row {int(bad.to_numpy().argmax()) + 2}, expected a number')
     text = {o: table[o].astype('str').str.strip().replace('', np.nan) for o in names if o in TEXT}
+    if (c := 'station_location_code') in text: text[c] = text[c].replace('--', '')
     return table.assign(**text | dict(source_file=pd.Series([tidy(o) for o in table.source_file], dtype='str')))
 
 def label_columns(head:list, path:Path) -> list: # SeisBench's names
@@ -159,7 +160,7 @@ def beside(
     "The XML files of a kind in a folder"
     return sorted(p for p in Path(folder).glob('*') if p.suffix.lower() in ('.xml', '.qml', '.quakeml') and kind_of(p) == kind)
 
-# %% ../../nbs/12a_data.labels.ipynb #5b04a9c0
+# %% ../../nbs/12a_data.labels.ipynb #76adda4c
 def labels_in(path:Path, home:Path, folder:Path) -> pd.DataFrame|None:
     "The labels of a table for the files of a folder; None where it is the folder above's and about something else"
     try: table = below(read_labels(path), home, folder)
@@ -169,21 +170,24 @@ def labels_in(path:Path, home:Path, folder:Path) -> pd.DataFrame|None:
     check_files(table, folder, path)
     return table if len(table) else None
 
+# %% ../../nbs/12a_data.labels.ipynb #49d8463c
 def labels_of(
     folder:str|Path # where recordings lie
 ) -> pd.DataFrame|None: # rows by source_file (labels.csv) or by pick (QuakeML); None when nothing lies there
     "The labels beside recordings"
     folder = Path(folder)
-    for home in (folder, Path(os.path.abspath(folder)).parent):
-        if (path := home/'labels.csv').exists() and (table := labels_in(path, home, folder)) is not None: return table
-        if found := beside(home, 'quakeml'): return pd.concat([read_catalogue(p) for p in found], ignore_index=True)
+    if (path := folder/'labels.csv').exists() and (table := labels_in(path, folder, folder)) is not None: return table
+    if found := beside(folder, 'quakeml'): return pd.concat([read_catalogue(p) for p in found], ignore_index=True)
+    above = Path(os.path.abspath(folder)).parent
+    if not (path := above/'labels.csv').exists() or (table := labels_in(path, above, folder)) is None: return None
+    warnings.warn(f'{folder} has no labels: those of {path}, in the folder above, are used, {len(table):,} rows')
+    return table
 
 def stations_of(
     folder:str|Path # where recordings lie
 ) -> pd.DataFrame|None: # as `read_stations` has it; None when there is no StationXML
     "The stations' places beside recordings"
-    folder = Path(folder)
-    found = beside(folder, 'stationxml') or beside(Path(os.path.abspath(folder)).parent, 'stationxml')
+    found = beside(folder, 'stationxml')
     return pd.concat([read_stations(p) for p in found], ignore_index=True) if found else None
 
 # %% ../../nbs/12a_data.labels.ipynb #2d49ff28
@@ -193,43 +197,95 @@ def same(a:pd.Series, b:pd.Series) -> np.ndarray: # True where both say the same
     else: alike = (a == b).to_numpy(bool)
     return alike | a.isna().to_numpy() | b.isna().to_numpy()
 
-# %% ../../nbs/12a_data.labels.ipynb #3cfc2b0e
+# %% ../../nbs/12a_data.labels.ipynb #6d7bd269
 STATED = ('station_network_code', 'station_code', 'station_location_code', 'trace_channel', 'trace_sampling_rate_hz') # what a recording says itself
 
 def rows_for(
     records:pd.DataFrame, # a row per record
     labels:pd.DataFrame   # a row per label
-) -> pd.DataFrame: # the label of each record, in the records' order; NaN where there is none
-    "Find each record's label"
+) -> np.ndarray: # the row of `labels` that is about each record (record,); -1 where none is
+    "Find each record's label: by its file, and where that has several rows by the codes that they state; the most exact one counts"
+    if labels.source_file.is_unique: return pd.Index(labels.source_file).get_indexer(records.source_file)
     codes = [c for c in STATED[:4] if c in labels and c in records]
-    key = ['source_file'] if labels.source_file.is_unique else ['source_file', *codes]
-    if (again := labels.duplicated(key)).any(): raise DataError(f'labels: {labels.source_file[again].iloc[0]} is labelled twice' + ' for the same station'*(len(key) > 1))
-    return records[key].fillna('').merge(labels.fillna(dict.fromkeys(key, '')), how='left', on=key).set_axis(records.index)
+    if (again := labels.duplicated(['source_file', *codes])).any(): raise twice(labels.source_file[again].iloc[0], codes)
+    number = lambda table, name: table[['source_file', *codes]].assign(**{name: np.arange(len(table))})
+    both = number(records, 'record').merge(number(labels, 'label'), on='source_file', suffixes=('', '_stated'))
+    says = both[[f'{c}_stated' for c in codes]]
+    stated, equal = says.notna().to_numpy(dtype=bool), both[codes].fillna('').to_numpy(dtype=object) == says.to_numpy(dtype=object)
+    alone = ~labels.duplicated('source_file', keep=False).to_numpy()[both.label]
+    fits = both.assign(exact=stated.sum(1))[alone | (equal | ~stated).all(1)]
+    best = fits[fits.exact == fits.groupby('record').exact.transform('max')]
+    if (again := best.record.duplicated()).any(): raise twice(best.source_file[again].iloc[0], codes)
+    out = np.full(len(records), -1)
+    out[best.record] = best.label
+    return out
 
-# %% ../../nbs/12a_data.labels.ipynb #b82ecdf7
+def twice(file:str, codes:list) -> DataError: return DataError(f'labels: {file} is labelled twice' + ' for the same station'*bool(codes))
+
+# %% ../../nbs/12a_data.labels.ipynb #297c2b78
+def say_unused(
+    records:pd.DataFrame, # a row per record
+    labels:pd.DataFrame,  # a row per label
+    which:np.ndarray      # the label of each record, as `rows_for` gives it (record,)
+) -> np.ndarray: # True where a record shares its row with others (record,)
+    "Warn of labels that fit no record of their file, and of sample numbers that stand for several"
+    idle = labels[labels.source_file.isin(records.source_file) & ~labels.index.isin(labels.index[which[which >= 0]])]
+    codes = [c for c in STATED[:4] if c in labels]
+    if len(idle): warnings.warn(f'{len(idle):,} rows of the labels fit no record of their file: the first is ' + ', '.join(map(str, idle[['source_file', *codes]].iloc[0].dropna())))
+    shared = pd.Series(which).duplicated(keep=False).to_numpy() & (which >= 0)
+    samples = labels[[c for c in labels if c.endswith('_sample')]].notna().any(axis=1).to_numpy()
+    if lost := int((shared & samples[which]).sum()): warnings.warn(f'{lost:,} records share one row of the labels with others of their file, the first {records.source_file[shared & samples[which]].iloc[0]}: '
+                                                                   'its sample numbers are not used; give each record a row, with its station, location or instrument')
+    return shared
+
+# %% ../../nbs/12a_data.labels.ipynb #2ddf46c2
+def counting_rate(
+    records:pd.DataFrame # a row per record; trace_read_rate_hz where the reader resampled, 0 where the file had several rates
+) -> pd.Series: # Hz; NaN where the file had several
+    "The rate that a file's samples were counted in"
+    rate = records.trace_sampling_rate_hz
+    return records.get('trace_read_rate_hz', rate).fillna(rate).replace(0, np.nan)
+
 def moved(
-    samples:pd.Series,   # counted in the file as labelled
-    records:pd.DataFrame # a row per record; trace_cut_start_samples and trace_read_rate_hz where the reader cut or resampled
+    samples:pd.Series,    # counted in the file as labelled
+    records:pd.DataFrame, # a row per record; trace_cut_start_samples where the reader cut
+    counted:pd.Series     # Hz, the rate of the file as labelled
 ) -> pd.Series: # counted in the record
     "Sample numbers after a record was cut or resampled"
-    rate = records.trace_sampling_rate_hz
-    read = records.get('trace_read_rate_hz', rate).fillna(rate)
-    return (samples*rate/read - records.get('trace_cut_start_samples', 0)).where(~records.duplicated('source_file', keep=False))
+    if lost := int((samples.notna() & counted.isna()).sum()): warnings.warn(f'{samples.name} of {lost:,} records is not used: their files mix rates, and the labels do not state which they count in (trace_sampling_rate_hz)')
+    return samples*records.trace_sampling_rate_hz/counted - records.get('trace_cut_start_samples', 0)
 
+# %% ../../nbs/12a_data.labels.ipynb #70dd8a71
 def by_file(
     records:pd.DataFrame, # a row per record
     labels:pd.DataFrame   # with source_file
 ) -> tuple[pd.DataFrame, pd.Series]: # the records with their labels; what is wrong with each, '' for nothing
     "Labels by file"
-    found, wrong = rows_for(records, labels), pd.Series('', records.index)
-    read = records.assign(trace_sampling_rate_hz=records.get('trace_read_rate_hz', records.trace_sampling_rate_hz).fillna(records.trace_sampling_rate_hz))
-    for c in STATED:
-        if c in found and c in records and not (ok := same(read[c], found[c])).all():
-            wrong[~ok & (wrong == '')] = [f'not as labelled: {c} is {a} in the file and {b} in the table' for a, b in zip(read[c][~ok & (wrong == '')], found[c][~ok & (wrong == '')])]
-    new = {c: moved(found[c], records) if c.endswith('_sample') else found[c] for c in found if c not in records}
+    which, wrong = rows_for(records, labels), pd.Series('', records.index)
+    found, shared = labels.reset_index(drop=True).reindex(which).set_axis(records.index), say_unused(records, labels, which)
+    read = records.assign(trace_sampling_rate_hz=counting_rate(records))
+    for c in [c for c in STATED if c in found and c in records]:
+        bad = ~same(read[c], found[c]) & (wrong == '')
+        wrong[bad] = [f'not as labelled: {c} is {or_empty(a)} in the file and {or_empty(b)} in the table' for a, b in zip(read[c][bad], found[c][bad])]
+    counted = read.trace_sampling_rate_hz.fillna(found.get('trace_sampling_rate_hz', read.trace_sampling_rate_hz))
+    new = {c: moved(found[c].mask(shared), records, counted) if c.endswith('_sample') else found[c] for c in found if c not in records}
     if 'trace_processing' in found and 'trace_processing' in records: # what was done before the file was written comes first
         new['trace_processing'] = [b if pd.isna(a) or not a else f'{a}; {b}' if b else a for a, b in zip(found.trace_processing, records.trace_processing)]
     return records.assign(**new), wrong
+
+def or_empty(code): return 'empty' if isinstance(code, str) and not code else code
+
+# %% ../../nbs/12a_data.labels.ipynb #3710cb5c
+def arrivals_within(
+    records:pd.DataFrame # a row per record
+) -> pd.DataFrame: # the same, arrivals outside missing
+    "Drop arrivals that lie outside their record, and say how many"
+    new, lost = {}, []
+    for c in [c for c in records if c.endswith('_arrival_sample')]:
+        out = records[c].notna() & ~records[c].between(0, records.trace_npts, inclusive='left')
+        if out.any(): new[c] = records[c].mask(out); lost += [f'{c} {p:g} of {n:,} in {file}' for p, n, file in zip(records[c][out], records.trace_npts[out], records.source_file[out])]
+    if lost: warnings.warn(f'{len(lost):,} arrivals lie outside their records and are not used: the first is {lost[0]}')
+    return records.assign(**new)
 
 # %% ../../nbs/12a_data.labels.ipynb #61c27187
 LEAD_S = 60. # s before a record's start in which an event may have happened that the record shows
@@ -326,7 +382,7 @@ def with_distances(
         new['trace_origin_sample'] = known('trace_origin_sample').fillna(after)
     return records.assign(**new)
 
-# %% ../../nbs/12a_data.labels.ipynb #b5d845e8
+# %% ../../nbs/12a_data.labels.ipynb #3e34c494
 def annotate(
     records:pd.DataFrame,       # a row per record: source_file, station codes, trace_start_time, trace_sampling_rate_hz, trace_npts
     labels:pd.DataFrame=None,   # from `labels_of`
@@ -337,5 +393,6 @@ def annotate(
     if labels is not None and len(records):
         if 'source_file' in labels: records, wrong = by_file(records, labels)
         else: records = by_catalogue(records, labels)
+    if len(records): records = arrivals_within(records)
     if stations is not None and len(records): records = with_stations(records, stations)
     return (with_distances(records) if len(records) else records), wrong

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['READER', 'FAULTS', 'SENSOR', 'SHORT', 'NUMBERS', 'RATIOS', 'MADE', 'MEASURED', 'record_quality', 'by_sensor',
-           'all_dead', 'copies', 'shared_time', 'mark_duplicates', 'add_quality', 'snr_names', 'short_names',
+           'all_dead', 'copies', 'shared_time', 'mark_duplicates', 'add_quality', 'sites', 'snr_names', 'short_names',
            'asked_for', 'check_names', 'select']
 
 # %% ../../nbs/15a_data.quality.ipynb #8f327f74
@@ -32,7 +32,7 @@ def record_quality(
     processed = isinstance(steps := meta.get('trace_processing'), str) and steps
     return found | {k: meta[k] for k in (FAULTS if processed else READER) if pd.notna(meta.get(k))}
 
-# %% ../../nbs/15a_data.quality.ipynb #a6f35440
+# %% ../../nbs/15a_data.quality.ipynb #2b8ef7d5
 SENSOR = ['station_network_code', 'station_code', 'station_location_code', 'trace_channel']
 
 def by_sensor(
@@ -41,19 +41,21 @@ def by_sensor(
     "When each sensor was recorded"
     start = pd.to_datetime(metadata.get('trace_start_time', pd.Series(pd.NaT, metadata.index)), utc=True, format='ISO8601', errors='coerce')
     codes = metadata.reindex(columns=SENSOR).astype(object).fillna('').astype(str)
-    rate = pd.to_numeric(metadata.get('trace_sampling_rate_hz', pd.Series(np.nan, metadata.index)))
+    rate, npts = (pd.to_numeric(metadata.get(c, pd.Series(np.nan, metadata.index)), errors='coerce') for c in ('trace_sampling_rate_hz', 'trace_npts'))
     table = pd.DataFrame(dict(sensor=codes[SENSOR[0]].str.cat(codes[SENSOR[1:]], sep='.'), start=start.astype('datetime64[ns, UTC]').astype('int64')/1e9, sample=1/rate,
-                              length=metadata.get('trace_npts', pd.Series(np.nan, metadata.index))/rate, row=np.arange(len(metadata))))
+                              length=npts/rate, row=np.arange(len(metadata))))
     return table[start.notna() & (codes.station_code != '')].sort_values(['sensor', 'start', 'row'])
 
-# %% ../../nbs/15a_data.quality.ipynb #a84b45c3
+# %% ../../nbs/15a_data.quality.ipynb #f0375fef
 def all_dead(
     metadata:pd.DataFrame # of records
-) -> pd.Series: # (record,) True where no component is alive
+) -> np.ndarray: # (record,) True where no component is alive
     "Records without any signal: that one is like the other says nothing"
-    dead = metadata.get('trace_dead_channels', pd.Series('', metadata.index)).astype(object).fillna('').astype(str)
-    return dead.str.len() >= max(metadata.filter(regex='^trace_._snr_db$').shape[1], 1)
+    length = lambda c: metadata.get(c, pd.Series('', metadata.index)).astype(object).fillna('').astype(str).str.len().to_numpy()
+    stated, looked_at = length('trace_component_order'), metadata.filter(regex='^trace_._snr_db$').shape[1]
+    return length('trace_dead_channels') >= np.minimum(np.where(stated > 0, stated, np.inf), looked_at or np.inf) # of three components, or of one
 
+# %% ../../nbs/15a_data.quality.ipynb #5f8f6ebb
 def copies(
     metadata:pd.DataFrame # with fingerprints; with stations and start times where known
 ) -> np.ndarray: # (record,) row of the first record that is the same; its own where it is the first
@@ -63,25 +65,27 @@ def copies(
     apart = (t.sensor != t.sensor.shift()) | ~(t.start.diff() <= t['sample']*1.001) | ~(t.length.diff().abs() < 1.5*t['sample'])
     first[t.row] = t.groupby(apart.cumsum()).row.transform('min')
     if 'trace_hash' in metadata:
-        hashed = (metadata.trace_hash.notna() & ~all_dead(metadata)).to_numpy()
+        hashed = metadata.trace_hash.notna().to_numpy() & ~all_dead(metadata)
         same = pd.Series(first[hashed]).groupby(metadata.trace_hash[hashed].to_numpy()).transform('min').to_numpy()
         first[hashed] = np.minimum(first[hashed], same)
     return first
 
-# %% ../../nbs/15a_data.quality.ipynb #b2af6f35
+# %% ../../nbs/15a_data.quality.ipynb #68d9db5c
 def shared_time(
     metadata:pd.DataFrame # with stations and start times
-) -> np.ndarray: # (record,) row of a record of the same sensor that began before and was not over; -1 for none
+) -> np.ndarray: # (record,) row of the record of the same sensor that began before and is over last, if not over yet; -1 for none
     "Which records share time with an earlier one"
     other, t = np.full(len(metadata), -1), by_sensor(metadata)
-    over = (t.start + t.length).groupby(t.sensor).cummax().groupby(t.sensor).shift()
-    late = (t.start < over).to_numpy()
-    other[t.row[late]] = t.row.shift(fill_value=-1)[late]
+    end = (t.start + t.length).fillna(t.start)
+    last = end.groupby(t.sensor).cummax()
+    longest = t.row.where(end == last).groupby(t.sensor).ffill().groupby(t.sensor).shift() # of all that began before
+    late = (t.start < last.groupby(t.sensor).shift()).to_numpy()
+    other[t.row[late]] = longest[late].astype(int)
     return other
 
-# %% ../../nbs/15a_data.quality.ipynb #dde397fa
+# %% ../../nbs/15a_data.quality.ipynb #8ba7deaa
 def mark_duplicates(
-    metadata:pd.DataFrame # with fingerprints; with stations and start times where known
+    metadata:pd.DataFrame # with fingerprints, with stations and start times: whatever is known
 ) -> pd.DataFrame: # the same with `trace_duplicate_of` and `trace_overlaps_with`: names of earlier records, '' for none
     "Name for each record the earlier one that it repeats, or shares time with"
     names = metadata.get('trace_name', pd.Series(None, metadata.index, dtype=object)).astype(object)
@@ -104,17 +108,26 @@ def add_quality(
         found += [record_quality(x, meta, waves.channels) for x, meta in zip(waves.read(rows), md[columns].iloc[rows].to_dict('records'))]
     return waves.like(metadata=mark_duplicates(md.assign(**pd.DataFrame(found, index=md.index))))
 
-# %% ../../nbs/15a_data.quality.ipynb #552f15e3
-SHORT = dict(gap='trace_gap_fraction', gaps='trace_gaps', clipped='trace_clipped_fraction', flat='trace_flat_fraction', spikes='trace_spikes', hash='trace_hash',
+# %% ../../nbs/15a_data.quality.ipynb #4b4d4426
+SHORT = dict(gap='trace_gap_fraction', gaps='trace_gaps', clipped='trace_clipped_fraction', flat='trace_flat_fraction', spikes='trace_spikes', hash='trace_hash', snr_from='trace_snr_from',
              magnitude='source_magnitude', depth='source_depth_km', distance='path_ep_distance_km', label='source_type', event='source_id', time='source_origin_time',
              station='station_code', network='station_network_code', location='station_location_code', instrument='trace_channel',
              rate='trace_sampling_rate_hz', npts='trace_npts', start='trace_start_time', name='trace_name', file='source_file', p='trace_p_arrival_sample', s='trace_s_arrival_sample')
 NUMBERS = {'gap', 'gaps', 'clipped', 'flat', 'spikes', 'magnitude', 'depth', 'distance', 'rate', 'npts', 'p', 's'} # whatever a CSV file made of them
 RATIOS = [f'{k}snr{d}' for k in ('', 'max_', 'min_') for d in ('', '_db')]
-MADE = dict(**dict.fromkeys(RATIOS, 'trace_Z_snr_db'), dead='trace_dead_channels', duplicate='trace_duplicate_of', overlaps='trace_overlaps_with', duration='trace_npts')
-MEASURED = {k for k, c in {**SHORT, **MADE}.items() if c in {*FAULTS, 'trace_Z_snr_db', 'trace_duplicate_of', 'trace_overlaps_with'}}
+MADE = dict(**dict.fromkeys(RATIOS, 'trace_Z_snr_db'), dead='trace_dead_channels', duplicate='trace_duplicate_of', overlaps='trace_overlaps_with', duration='trace_npts', site='station_code')
+MEASURED = {k for k, c in {**SHORT, **MADE}.items() if c in {*FAULTS, 'trace_Z_snr_db', 'trace_snr_from', 'trace_duplicate_of', 'trace_overlaps_with'}}
 
-# %% ../../nbs/15a_data.quality.ipynb #0fc01c67
+# %% ../../nbs/15a_data.quality.ipynb #097e849f
+def sites(
+    metadata:pd.DataFrame # of records
+) -> pd.Series: # (record,) such as 'BK.MNRC', 'MNRC' where the network is unknown, NaN where the station is
+    "Stations with their networks"
+    station, network = (metadata.get(c, pd.Series(None, metadata.index, dtype=object)).astype(object) for c in ('station_code', 'station_network_code'))
+    known = station.notna() & (station != '')
+    return ((network.fillna('').astype(str) + '.').replace('.', '') + station.astype(str)).where(known)
+
+# %% ../../nbs/15a_data.quality.ipynb #1952c0b9
 def snr_names(
     metadata:pd.DataFrame # of records
 ) -> dict: # columns
@@ -132,6 +145,7 @@ def short_names(
     number = lambda v: v if v.dtype.kind in 'iufb' else pd.to_numeric(v, errors='coerce')
     more = {short: number(metadata[c]) if short in NUMBERS else metadata[c] for short, c in SHORT.items() if c in metadata} | snr_names(metadata)
     if 'trace_dead_channels' in metadata: more['dead'] = text('trace_dead_channels').str.len()
+    if 'station_code' in metadata: more['site'] = sites(metadata)
     more |= {k: text(MADE[k]) != '' for k in ('duplicate', 'overlaps') if MADE[k] in metadata}
     if {'npts', 'rate'} <= {*more}: more['duration'] = more['npts']/more['rate']
     return metadata.assign(**{k: v for k, v in more.items() if k not in metadata})

@@ -23,7 +23,7 @@ from ..core import COMPONENTS, DataError, component_of
 try: import pymseed
 except ImportError: pymseed = None # ObsPy reads then
 
-# %% ../../nbs/12b_data.segments.ipynb #a4b15822
+# %% ../../nbs/12b_data.segments.ipynb #45188e1c
 class Segment(NamedTuple):
     "Samples without a gap, of one channel"
     network:str
@@ -33,6 +33,7 @@ class Segment(NamedTuple):
     start:int        # ns since 1970
     rate:float       # Hz
     data:np.ndarray  # (time,), counts or whatever the file holds
+    part:int = 0     # number of its file among those that hold one record together
 
 @lru_cache(4096)
 def codes_of(sid:str) -> tuple: # network, station, location, channel

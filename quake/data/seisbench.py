@@ -112,7 +112,7 @@ def read_format(
     if dims not in ('CW', 'WC', 'W'): raise DataError(f'{path}: the dimension order {dims!r} is neither CW (channel, time) nor WC')
     return known
 
-# %% ../../nbs/14_data.seisbench.ipynb #3a4bcfdc
+# %% ../../nbs/14_data.seisbench.ipynb #6e91853f
 def stated_rates(
     table:pd.DataFrame, # of a chunk
     known:dict          # its data_format
@@ -122,6 +122,7 @@ def stated_rates(
     if 'trace_dt_s' in table: rates = rates.fillna(1/table.trace_dt_s.astype(float))
     return rates.fillna(float(known.get('sampling_rate', np.nan)))
 
+# %% ../../nbs/14_data.seisbench.ipynb #e0db86e1
 def stated_orders(
     table:pd.DataFrame, # of a chunk
     known:dict,         # its data_format
@@ -134,6 +135,7 @@ def stated_orders(
                                             'name it: open_store(path, component_order="ZNE")')
     return orders.astype(str)
 
+# %% ../../nbs/14_data.seisbench.ipynb #50c1a824
 def chunk_table(
     path:Path,               # a store
     chunk:str,               # one of its chunks
@@ -214,7 +216,7 @@ class Handles:
         x = np.empty((n, *p.shape[1:]) if row >= 0 else (1, *p.shape), p.dtype)
         return self.raw(p.path).read_into(x, p.offset + max(row, 0)*(x.nbytes//n), p)
 
-# %% ../../nbs/14_data.seisbench.ipynb #1dec0b1d
+# %% ../../nbs/14_data.seisbench.ipynb #cd9abeb7
 RUN_BYTES = 1 << 20 # at most so much is read in one go: more gains nothing
 
 class StoredArrays(Sequence):
@@ -250,17 +252,19 @@ class StoredArrays(Sequence):
 
     def __getitem__(self, i): return self._as_record(i, self._read(self.block[i], self.row[i], 1)[0])
 
-    def batch(self,
-        rows:Sequence # numbers of records, in any order
-    ) -> list: # (channel, time) float32 each, in that order
-        "Many records at once"
-        rows, out = np.asarray(rows, dtype=np.int64), [None]*len(rows)
-        for at in self._runs(rows):
-            first = rows[at[0]]
-            for k, x in zip(at, self._read(self.block[first], self.row[first], len(at))): out[k] = self._as_record(rows[k], x)
-        return out
+# %% ../../nbs/14_data.seisbench.ipynb #5218bbc7
+@patch
+def batch(self:StoredArrays,
+    rows:Sequence # numbers of records, in any order
+) -> list: # (channel, time) float32 each, in that order
+    "Many records at once"
+    rows, out = np.asarray(rows, dtype=np.int64), [None]*len(rows)
+    for at in self._runs(rows):
+        first = rows[at[0]]
+        for k, x in zip(at, self._read(self.block[first], self.row[first], len(at))): out[k] = self._as_record(rows[k], x)
+    return out
 
-# %% ../../nbs/14_data.seisbench.ipynb #c9d895e6
+# %% ../../nbs/14_data.seisbench.ipynb #5ebfff58
 def takes(
     order:str,     # components as they are stored, such as 'ENZ' or 'Z12'
     channels:tuple # as they are asked for
@@ -274,6 +278,7 @@ def components_in(order:str) -> dict: # component: its place
     "Where Z, N and E stand; 1 and 2 stand for N and E"
     return {STANDS_FOR[c]: i for i, c in enumerate(order) if c in STANDS_FOR} | {c: i for i, c in enumerate(order) if c in COMPONENTS}
 
+# %% ../../nbs/14_data.seisbench.ipynb #0cd86f48
 @patch
 def _runs(self:StoredArrays, rows:np.ndarray) -> list: # of places in `rows`
     "Records that lie side by side in a block belong together"
@@ -288,6 +293,7 @@ def _read(self:StoredArrays, block:int, row:int, n:int) -> np.ndarray: # (record
     "A run of records as they are stored"
     return self.handles.read(self.place(block), max(int(row), -1), n)
 
+# %% ../../nbs/14_data.seisbench.ipynb #f89fef0d
 @patch
 def _as_record(self:StoredArrays, i:int, x:np.ndarray) -> np.ndarray: # (channel, time), float32
     "One record as it is handed out, from what is stored"
@@ -330,7 +336,7 @@ def sample_counts(
         n[i] = (shape if o.row == -1 else shape[parse_location(o.location)] if o.row == -2 else shape[0]).shape[axis[o.dims]]
     return n.astype(np.int64)
 
-# %% ../../nbs/14_data.seisbench.ipynb #bbe75d17
+# %% ../../nbs/14_data.seisbench.ipynb #c3899f27
 UNFINISHED = '.units' # this folder lies in a store while it is being converted
 
 def open_store(
@@ -352,6 +358,7 @@ def open_store(
     if not keep.any(): raise DataError(f'{path}: no record has the components {"".join(channels)}; they have {", ".join(sorted(lacks))}')
     return lazy_waves(path, chunks, table[keep].reset_index(drop=True), channels, name or path.resolve().name, pd.concat([read_left_out(path), out], ignore_index=True))
 
+# %% ../../nbs/14_data.seisbench.ipynb #423b4076
 def lacking(
     table:pd.DataFrame, # the records that lack a component
     lacks:dict          # stored order: missing components
@@ -382,7 +389,7 @@ def own_names(
     places = table.trace_chunk + ':' + table.trace_name if many else table.trace_name
     return table.get('trace_name_original', pd.Series(np.nan, table.index, dtype=object)).fillna(places).astype(str)
 
-# %% ../../nbs/14_data.seisbench.ipynb #5e503d73
+# %% ../../nbs/14_data.seisbench.ipynb #42e57849
 class ChunkWriter:
     "Writes one chunk of a store"
     def __init__(self,
@@ -399,42 +406,48 @@ class ChunkWriter:
         for k, v in dict(dimension_order='CW', component_order=self.channels).items(): self.file[f'data_format/{k}'] = v
         self.file.create_group('data')
 
-    def add(self,
-        x:np.ndarray, # (channel, time), any unit; NaN where samples are missing
-        meta:dict     # its row of the table
-    ) -> None:
-        "One more record"
-        x, order = np.asarray(x, dtype=np.float32), meta.get('trace_component_order')
-        order = order if isinstance(order, str) and order else self.channels
-        if x.ndim != 2 or len(x) != len(order) or not x.shape[-1]: raise DataError(f'record {meta.get("trace_name", len(self.rows))} has the shape {x.shape}, expected ({len(order)}, time) for {order}')
-        named = {'trace_name_original': meta['trace_name']} if 'trace_name' in meta else {}
-        self.rows.append({'trace_name': None, **meta, **named, 'trace_npts': x.shape[-1], 'trace_component_order': order})
-        self.waiting.setdefault((order, x.shape), []).append((len(self.rows) - 1, x))
-        self.held += x.nbytes
-        if self.held >= self.buffer: self.flush()
+# %% ../../nbs/14_data.seisbench.ipynb #1e4ca326
+@patch
+def add(self:ChunkWriter,
+    x:np.ndarray, # (channel, time), any unit; NaN where samples are missing
+    meta:dict     # its row of the table
+) -> None:
+    "One more record"
+    x, order = np.asarray(x, dtype=np.float32), meta.get('trace_component_order')
+    order = order if isinstance(order, str) and order else self.channels
+    if x.ndim != 2 or len(x) != len(order) or not x.shape[-1]: raise DataError(f'record {meta.get("trace_name", len(self.rows))} has the shape {x.shape}, expected ({len(order)}, time) for {order}')
+    named = {'trace_name_original': meta['trace_name']} if 'trace_name' in meta else {}
+    self.rows.append({'trace_name': None, **meta, **named, 'trace_npts': x.shape[-1], 'trace_component_order': order})
+    self.waiting.setdefault((order, x.shape), []).append((len(self.rows) - 1, x))
+    self.held += x.nbytes
+    if self.held >= self.buffer: self.flush()
 
-    def flush(self) -> None:
-        "Write what was gathered"
-        for (_, (c, t)), records in self.waiting.items():
-            name = f'bucket{self.blocks}'
-            self.file['data'].create_dataset(name, data=np.stack([x for _, x in records]))
-            for k, (row, _) in enumerate(records): self.rows[row]['trace_name'] = f'{name}${k},:{c},:{t}'
-            self.blocks += 1
-        self.waiting, self.held = {}, 0
+@patch
+def flush(self:ChunkWriter) -> None:
+    "Write what was gathered"
+    for (_, (c, t)), records in self.waiting.items():
+        name = f'bucket{self.blocks}'
+        self.file['data'].create_dataset(name, data=np.stack([x for _, x in records]))
+        for k, (row, _) in enumerate(records): self.rows[row]['trace_name'] = f'{name}${k},:{c},:{t}'
+        self.blocks += 1
+    self.waiting, self.held = {}, 0
 
-    def close(self) -> pd.DataFrame: # the table as written
-        "Put the chunk in place: waveforms, then table"
-        self.flush()
-        self.file.close()
-        table = pd.DataFrame(self.rows).drop(columns='trace_chunk', errors='ignore')
-        os.replace(self.beside, self.folder/f'waveforms{self.chunk}.hdf5')
-        write_whole(self.folder/f'metadata{self.chunk}.csv', table.to_csv(index=False))
-        return table
+# %% ../../nbs/14_data.seisbench.ipynb #1f77aeca
+@patch
+def close(self:ChunkWriter) -> pd.DataFrame: # the table as written
+    "Put the chunk in place: waveforms, then table"
+    self.flush()
+    self.file.close()
+    table = pd.DataFrame(self.rows).drop(columns='trace_chunk', errors='ignore')
+    os.replace(self.beside, self.folder/f'waveforms{self.chunk}.hdf5')
+    write_whole(self.folder/f'metadata{self.chunk}.csv', table.to_csv(index=False))
+    return table
 
-    def discard(self) -> None:
-        "Leave nothing behind"
-        self.file.close()
-        self.beside.unlink(missing_ok=True)
+@patch
+def discard(self:ChunkWriter) -> None:
+    "Leave nothing behind"
+    self.file.close()
+    self.beside.unlink(missing_ok=True)
 
 # %% ../../nbs/14_data.seisbench.ipynb #dfab132b
 def write_chunk(
@@ -453,19 +466,21 @@ def write_chunk(
         writer.discard()
         raise
 
-# %% ../../nbs/14_data.seisbench.ipynb #31805963
-STORE_FILES = ('metadata*.csv', 'waveforms*.hdf5', 'chunks', 'failures.csv', 'manifest.json') # what may lie in a store
+# %% ../../nbs/14_data.seisbench.ipynb #25acfb62
+STORE_FILES = ('metadata*.csv', 'waveforms*.hdf5', 'chunks', 'failures.csv', 'manifest.json', UNFINISHED, '.*.tmp') # what may lie in a store
 
 def check_free(
-    path:Path,     # where a store is to be written
-    overwrite:bool # may one that is there be replaced?
+    path:Path,      # where a store is to be written
+    overwrite:bool, # may one that is there be replaced?
+    instead:str='choose another folder, or say overwrite=True' # what to do where one is there
 ) -> None:
     "Refuse to write over anything but a store, and over that unless told"
     if not path.exists() or path.is_dir() and not any(path.iterdir()): return
-    strange = not path.is_dir() or [p.name for p in path.iterdir() if not any(p.match(o) for o in STORE_FILES)]
+    strange = not path.is_dir() or sorted(p.name for p in path.iterdir() if not any(p.match(o) for o in STORE_FILES))
     if strange: raise DataError(f'{path} holds what is no data set' + (f' ({", ".join(strange[:3])})' if path.is_dir() else '') + ': choose another folder')
-    if not overwrite: raise DataError(f'{path} already holds a data set: choose another folder, or say overwrite=True')
+    if not overwrite: raise DataError(f'{path} already holds a data set: {instead}')
 
+# %% ../../nbs/14_data.seisbench.ipynb #2dd70724
 def records_of(
     waves:Waveforms, # a collection
     at:Sequence,     # numbers of records
@@ -477,6 +492,7 @@ def records_of(
         rows = waves.metadata.iloc[at[k:k + size]].to_dict('records')
         for x, meta in zip(waves.read(at[k:k + size]), rows): yield x, {**meta, 'trace_component_order': order}
 
+# %% ../../nbs/14_data.seisbench.ipynb #7ae627e5
 @patch
 def save(self:Waveforms,
     path:str|Path,       # a folder
@@ -485,7 +501,8 @@ def save(self:Waveforms,
 ) -> Waveforms: # the store, opened
     "Write these records to a data set in SeisBench's format"
     check_free(path := Path(path), overwrite)
-    size, beside = chunk_size or len(self), path.absolute().with_name(f'.{path.name}.{os.getpid()}.tmp')
+    size, real = chunk_size or len(self), path.resolve() # where a link points
+    beside = real.with_name(f'.{real.name}.{os.getpid()}.tmp')
     wide = len(str(max(len(self) - 1, 0)//max(size, 1)))
     chunks = {f'_{k//size:0{wide}}' if chunk_size else '': np.arange(k, min(k + size, len(self))) for k in range(0, len(self), size or 1)}
     if not chunks: raise DataError(f'{self.name}: no records to save')
@@ -493,15 +510,21 @@ def save(self:Waveforms,
         for chunk, at in chunks.items(): write_chunk(beside, chunk, records_of(self, at), self.channels)
         if chunk_size: write_whole(beside/'chunks', '\n'.join(chunks) + '\n')
         if len(self.left_out): self.left_out.to_csv(beside/'failures.csv', index=False)
-        put_in_place(beside, path)
+        put_in_place(beside, real)
     finally: shutil.rmtree(beside, ignore_errors=True)
     return open_store(path, self.channels)
 
 def put_in_place(beside:Path, path:Path) -> None:
-    "A finished folder instead of the one that may be there"
-    old = beside.with_suffix('.old')
-    if path.exists(): os.replace(path, old)
-    os.replace(beside, path)
+    "A finished folder instead of the store that may be there"
+    check_free(path, True)
+    check_free(old := beside.with_suffix('.old'), True)
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True) # of a swap that was broken off
+        os.replace(path, old)
+    try: os.replace(beside, path)
+    except OSError:
+        if old.exists(): os.replace(old, path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 # %% ../../nbs/14_data.seisbench.ipynb #78b5a42f

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['open_source', 'time_of', 'find_events', 'fetch_waveforms', 'command', 'main']
 
-# %% ../../nbs/73_pipelines.fetch.ipynb #a6aa5282
+# %% ../../nbs/73_pipelines.fetch.ipynb #bf30c9f6
 import json
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from obspy import UTCDateTime
 from ..console import NUMBER, PATHS, TEXT, option, run_command
 from ..core import ConfigError, DataError, write_whole
 from ..data.catalogue import pick_events, read_events
-from ..data.fdsn import open_archive, open_client, query_events
+from ..data.fdsn import open_archive, open_client, query_events, what_there_is
 from ..data.fetch import Fetch, fetch
 
 # %% ../../nbs/73_pipelines.fetch.ipynb #d592f928
@@ -38,7 +38,7 @@ def time_of(said:str|None, option:str) -> str|None:
     try: return None if said is None else str(UTCDateTime(said))
     except Exception: raise ConfigError(f'{option}: {said!r} is no time; write 2024-03-05 or 2024-03-05T23:59:20') from None
 
-# %% ../../nbs/73_pipelines.fetch.ipynb #bc471ddc
+# %% ../../nbs/73_pipelines.fetch.ipynb #3148adbd
 def find_events(
     dest:Path,           # the folder to fill
     catalogue:str=None,  # QuakeML or CSV
@@ -49,8 +49,8 @@ def find_events(
 ) -> tuple[pd.DataFrame, Path|None]: # events, and the QuakeML that they came in, if they did
     "The events to fetch"
     if catalogue is not None:
-        events = pick_events(read_events(catalogue), **limits)
-        if not len(events): raise DataError(f'{catalogue}: none of its events is as asked for')
+        events = pick_events(known := read_events(catalogue), **limits)
+        if not len(events): raise DataError(f'{catalogue}: none of its {len(known):,} events is as asked for; there is {what_there_is(known)}')
         return events, Path(catalogue) if b'quakeml' in Path(catalogue).read_bytes()[:1000].lower() else None
     if limits.get('start') is None: raise ConfigError('say which events: --catalogue with a file, or --start (and --end) to ask a service')
     kept, asked = dest/'query.xml', dest/'query.json'

@@ -7,7 +7,7 @@ __all__ = ['WORDS', 'adapt', 'draw_data', 'spectrogram_shape', 'build_model', 's
            'Filtered', 'as_seen', 'write_evaluation', 'train_hvit', 'evaluate_run', 'evaluate_elsewhere', 'command',
            'main']
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #05060b99
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #14a6363b
 import dataclasses
 import re
 import sys
@@ -35,7 +35,7 @@ from ..data.splits import groups_of
 from ..evaluation import Evaluation
 from ..evaluation_figures import save_figures
 from ..models.hybrid_vit import HybridViT, model_summary
-from .common import check_same, check_same_split, front_end, go_on, load_data, names_in, only_given, per_source, resumed_config
+from .common import check_same, check_same_split, front_end, go_on, load_data, only_given, per_source, resumed_config, seen_before, with_full_paths
 from ..training.classifier import Classifier, ClassifierTask, class_weights, load_weights, save_weights, weights_of
 from ..training.run import Run, fingerprint
 from ..training.trainer import Throughput, batches, fit, make_trainer, pick_device, pick_precision
@@ -43,19 +43,20 @@ from ..visualization.fan_charts import plot_class_distribution, plot_fan_chart
 from ..visualization.spectrogram import plot_spectrogram
 from ..visualization.style import use_style
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #112151ed
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #59a7175a
 def adapt(
     cfg:TrainHybridViT, # sections `data` and `front_end`
-    waves:Waveforms     # labelled records
+    waves:Waveforms,    # labelled records
+    classes=None        # class names; those of the records when None
 ) -> WaveformDataAdapter:
     "Records cleaned, cut to one length, and ready to be split"
     d, f = cfg.data, cfg.front_end
     steps = TransformOP.DROP_NAN | TransformOP.TRIMMING | TransformOP.SPECTROGRAM | (TransformOP.ZSCORE if f.zscore else 0)
     return WaveformDataAdapter(waves, stft_nperseg=f.nperseg, stft_hop=f.nperseg - f.noverlap, transforms=steps, test_ratio=d.test_ratio,
                                val_ratio=d.val_ratio, groups=groups_of(waves, d.group_by, d.group_size), log=f.log, seed=cfg.seed,
-                               split_by=d.split_by, in_memory=dict(auto=None, memory=True, disk=False)[d.held_in])
+                               split_by=d.split_by, classes=classes, in_memory=dict(auto=None, memory=True, disk=False)[d.held_in])
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #beeaafff
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #9a7b15d3
 def draw_data(
     waves:Waveforms,    # labelled records
     cfg:TrainHybridViT, # its section `front_end`
@@ -63,10 +64,9 @@ def draw_data(
     most:int=500        # so many records of each class in a fan chart
 ) -> None:
     "Class distribution, fan charts, and the spectrogram of one record of each class"
-    first = np.sort(np.concatenate([np.flatnonzero(waves.labels == c)[:most] for c in waves.classes]))
     with use_style():
         run.save_figure(plot_class_distribution(waves), 'class_distribution')
-        run.save_figure(plot_fan_chart(waves[first], channels=waves.channels), 'fan_chart')
+        run.save_figure(plot_fan_chart(waves, channels=waves.channels, most=most), 'fan_chart')
         for c in waves.classes:
             i = int(np.flatnonzero(waves.labels == c)[0])
             run.save_figure(plot_spectrogram(waves[i:i+1], nperseg=cfg.front_end.nperseg, noverlap=cfg.front_end.noverlap), 'spectrogram_' + re.sub(r'[^\w-]+', '_', c))
@@ -95,7 +95,7 @@ def build_model(
         if pretrained is False: warnings.filterwarnings('ignore', 'the frozen blocks hold random numbers') # they are about to be loaded
         return HybridViT(m.backbone, m.depth, shape[0], n_classes, tuple(shape[1:]), m.dropout, m.freeze_backbone, WORDS.get(str(chosen).lower(), chosen), stem=m.stem)
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #2b21af88
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #334efa97
 def start(
     cfg:TrainHybridViT,       # everything
     adapter:WaveformDataAdapter, # records
@@ -104,7 +104,7 @@ def start(
 ) -> Run:
     "A run folder that knows its settings, its data and its split"
     run, waves = Run.create('hvit', cfg.output_dir), adapter.waves
-    run.save_config(cfg, seed=cfg.seed, classes=adapter.classes, channels=list(waves.channels), n_samples=int(sets['train'].x.shape[-1]), sampling_rate=waves.sampling_rate,
+    run.save_config(with_full_paths(cfg), seed=cfg.seed, classes=adapter.classes, channels=list(waves.channels), n_samples=int(sets['train'].x.shape[-1]), sampling_rate=waves.sampling_rate,
                     img_size=list(model.img_size), weights_from=model.weights_from, parameters=sum(p.numel() for p in model.parameters()),
                     data=dict(name=waves.name, records=len(waves), left_out=adapter.left_out.name.astype(str).tolist(), fingerprint=fingerprint(adapter.arrays, waves.labels)))
     pd.concat([s.waves.metadata for s in sets.values()]).to_csv(run.path/'split.csv', index=False)
@@ -180,7 +180,7 @@ def write_evaluation(
     run.log_figures()
     plt.close('all')
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #0d9c3a2e
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #c83743d5
 def train_hvit(
     cfg:TrainHybridViT=None, # everything; the defaults when None
     resume=None,             # a run to go on with: a `Run` or its path; its own configuration counts
@@ -190,7 +190,7 @@ def train_hvit(
     if resume is not None: cfg = resumed_config(Run.open(resume), TrainHybridViT, cfg)
     cfg = cfg or TrainHybridViT()
     pick_precision(cfg.trainer.precision, pick_device(cfg.trainer.device)) # an error now rather than after loading
-    waves = load_data(cfg.data, cfg.cleaning)
+    waves = load_data(cfg.data, cfg.cleaning, say)
     say(f'\n{per_source(waves)}{waves!r}')
     adapter = adapt(cfg, waves)
     sets = adapter.get_waveform_sets()
@@ -200,7 +200,7 @@ def train_hvit(
     run = start(cfg, adapter, sets, model) if resume is None else check_same(Run.open(resume), adapter.arrays, adapter.waves.labels, adapter.waves.name)
     if resume is not None:
         check_same_split(run, sets)
-        run.save_config(cfg, **run.read_config()[1])
+        run.save_config(with_full_paths(cfg), **run.read_config()[1])
     say(f'\nrun folder: {run.path}')
     draw_data(adapter.waves, cfg, run)
     took = train(cfg, run, sets, model, resume and run.checkpoint('last'))
@@ -212,7 +212,7 @@ def train_hvit(
     say(f'\n{e!r}\n\neverything is in {run.path}')
     return run
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #7763b36c
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #c651cd73
 def evaluate_run(
     run,           # a `Run`, or the path of a run folder
     paths=(),      # other files to evaluate on, all their records; the run's own test records when empty
@@ -222,7 +222,7 @@ def evaluate_run(
     settings, facts = (run := Run.open(run)).read_config()
     cfg, classifier = make_config(TrainHybridViT, (str(run.path), settings)), open_classifier(run)
     if paths: return evaluate_elsewhere(run, cfg, classifier, paths, say)
-    adapter = adapt(cfg, load_data(cfg.data, cfg.cleaning))
+    adapter = adapt(cfg, load_data(cfg.data, cfg.cleaning, say))
     sets = adapter.get_waveform_sets()
     check_same(run, adapter.arrays, adapter.waves.labels, adapter.waves.name)
     check_same_split(run, sets)
@@ -231,16 +231,17 @@ def evaluate_run(
     say(f'{e!r}\n\nmetrics and figures are in {run.path}')
     return e
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #c6227cc5
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #d6f54dd1
 def evaluate_elsewhere(run:Run, cfg:TrainHybridViT, classifier:Classifier, paths, say=print) -> Evaluation:
     "Evaluate on all records of other files; nothing of the run is overwritten"
-    adapter = adapt(cfg, load_data(dataclasses.replace(cfg.data, paths=list(map(str, paths)), channels=list(classifier.channels)), cfg.cleaning))
-    if strange := set(adapter.classes) - set(classifier.classes): raise DataError(f'{adapter.waves.name} holds {", ".join(sorted(strange))}, which this classifier does not know: it tells {", ".join(classifier.classes)} apart')
-    groups = adapter.groups
-    seen = set(names_in(run, 'train')) & set(adapter.waves.metadata.trace_name.astype(str))
-    if seen: warnings.warn(f'{len(seen)} of these {len(adapter.waves)} records bear the names of records that the run was trained on, such as {min(seen)}: their scores say nothing')
-    e = Evaluation(adapter.waves.labels, classifier.predict(adapter.waves), classifier.classes, groups, adapter.waves.metadata, 'HybridViT', seed=cfg.seed)
-    folder = run.path/f'evaluation_{Path(paths[0]).stem}'
+    waves = load_data(dataclasses.replace(cfg.data, paths=list(map(str, paths)), channels=list(classifier.channels)), cfg.cleaning, say)
+    if strange := set(waves.classes) - set(classifier.classes): raise DataError(f'{waves.name} holds {", ".join(sorted(strange))}, which this classifier does not know: it tells {", ".join(classifier.classes)} apart')
+    adapter = adapt(cfg, waves, classifier.classes)
+    if (seen := seen_before(run, adapter.waves)).any():
+        names = adapter.waves.metadata.get('trace_name', pd.Series(np.arange(len(seen)))).astype(str)
+        warnings.warn(f'{seen.sum()} of these {len(seen)} records, or others of their events, were among those that the run was trained on, such as {names[seen].iloc[0]}: their scores say nothing')
+    e = Evaluation(adapter.waves.labels, classifier.predict(adapter.waves), classifier.classes, adapter.groups, adapter.waves.metadata, 'HybridViT', seed=cfg.seed)
+    folder = run.path/('evaluation_' + '_'.join(Path(paths[0]).resolve().with_suffix('').parts[-2:]))
     folder.mkdir(exist_ok=True)
     e.to_json(folder/'metrics.json')
     with use_style(): save_figures(e, folder, as_seen(classifier, adapter.waves))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'FOUND', 'Run', 'latest_hint', 'fingerprint', 'versions']
 
-# %% ../../nbs/41_training.run.ipynb #2679c623
+# %% ../../nbs/41_training.run.ipynb #ff33fa34
 import hashlib
 import json
 import platform
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from fastcore.basics import patch
+from matplotlib.ticker import MaxNLocator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
@@ -163,7 +164,7 @@ def history(self:Run) -> pd.DataFrame: # index: epoch; columns: 'train/loss', 'v
     columns = {t: pd.Series({epoch(e.step): e.value for e in events.Scalars(t)}) for t in tags if t != 'epoch' and ends}
     return pd.DataFrame(columns).sort_index().rename_axis('epoch')
 
-# %% ../../nbs/41_training.run.ipynb #7e16e56c
+# %% ../../nbs/41_training.run.ipynb #712fe175
 @patch
 def plot_history(self:Run): # a Figure: loss, and the scores between 0 and 1, epoch by epoch
     "Training curves; validation dashed"
@@ -172,8 +173,10 @@ def plot_history(self:Run): # a Figure: loss, and the scores between 0 and 1, ep
         fig, axs = new_figure(1, 2, figsize=(8, 2.8))
         for ax, title in zip(axs, ('loss', 'accuracy')):
             for tag in sorted(t for t in history if t.split('/')[-1] in (title, f'balanced_{title}')): # train before val
-                ax.plot(history.index, history[tag], '--' if tag.startswith('val') else '-', color=(INK, *OTHERS)[len(ax.lines)], label=tag)
+                look = dict(ls='--' if tag.startswith('val') else '-', marker='o' if len(history) < 20 else '', ms=4) # of one epoch there is no line
+                ax.plot(history.index, history[tag], color=(INK, *OTHERS)[len(ax.lines)], label=tag, **look)
             ax.set(xlabel='epoch', title=title)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             if ax.lines: ax.legend()
     return fig
 

@@ -95,13 +95,13 @@ def plot_class_distribution(
     if by is None: return _bars(n.iloc[0].sort_values(ascending=False), title, ax)
     return _stacked_bars(_top(n, top), title, ax)
 
-# %% ../../nbs/21_visualization.fan_charts.ipynb #445c380c
+# %% ../../nbs/21_visualization.fan_charts.ipynb #fef76088
 def _grid(fs, channels, overlay):
     "Axes for the fans, and a strip for the number of records where it varies"
     strip = any(f.counts.min() != f.counts.max() for f in fs)
     cols, rows = 1 if overlay else len(fs), len(channels)
     size = (7.2 if cols == 1 else min(2.9*cols+0.5, 12), (1.35 if rows > 1 else 2)*rows + 0.6*strip + 0.85)
-    fig, axs = new_figure(rows+strip, cols, figsize=size, sharex=True, sharey='row', squeeze=False,
+    fig, axs = new_figure(rows+strip, cols, figsize=size, sharex='col', sharey='row', squeeze=False,
                           height_ratios=[1]*rows + [0.3]*strip)
     return fig, axs[:rows], axs[rows:]
 
@@ -136,32 +136,33 @@ def _legend(fs, overlay):
     classes = [Patch(color=c, label=f.title) for f,c in zip(fs, class_colours([f.name for f in fs]).values())]
     return (classes if overlay else []) + [Line2D([], [], color=colour if overlay else INK, lw=1, label='median')] + bands[::-1]
 
-# %% ../../nbs/21_visualization.fan_charts.ipynb #6ac22038
+# %% ../../nbs/21_visualization.fan_charts.ipynb #353a9d8c
 def _words(since_p, rate, envelope, zscore):
     "What time and amplitude are called"
     time, amplitude = 'time after P' if since_p else 'time', 'envelope' if envelope else 'amplitude'
     return f'{time} (s)' if rate else f'{time} (samples)', amplitude + (' (standard deviations)' if zscore else ' (as recorded)')
 
-def _name_axes(fig, axs, strip, channels, time, amplitude):
+def _name_axes(fig, axs, strip, channels, times, amplitude):
     "Channels beside the rows, time below the columns"
     for ax,c in zip(axs[:, 0], channels): ax.set_ylabel(c, rotation=0, weight='bold', va='center', labelpad=8)
     for ax in strip[:, 0]: ax.set_ylabel('records', rotation=0, va='center', ha='right')
-    for ax in (strip if len(strip) else axs)[-1]: ax.set_xlabel(time)
+    for ax,time in zip((strip if len(strip) else axs)[-1], times): ax.set_xlabel(time)
     fig.supylabel(amplitude)
     fig.align_ylabels()
 
-# %% ../../nbs/21_visualization.fan_charts.ipynb #5bb1cd9c
+# %% ../../nbs/21_visualization.fan_charts.ipynb #b845816a
 def _dress(fig, axs, strip, fs, overlay, log_scale):
     "Scales, the line at P, titles and the legend"
     for ax in axs.flat:
         if log_scale: ax.set_yscale('log'); ax.minorticks_off()
-        if fs[0].since_p: ax.axvline(0, color=INK, lw=0.7, ls=(0, (4, 3)))
-    for ax in strip.flat: ax.set_ylim(0, None)
+        ax.margins(x=0)
+    for column,f in zip(axs.T, fs):
+        for ax in column if f.since_p else []: ax.axvline(0, color=INK, lw=0.7, ls=(0, (4, 3)))
+    for ax in strip.flat: ax.set_ylim(0, None); ax.margins(x=0)
     for ax,f in zip(axs[0], [] if overlay else fs): ax.set_title(f.title)
-    axs[0, 0].margins(x=0)
     fig.legend(handles=_legend(fs, overlay), loc='outside lower center', ncols=6, handlelength=1.4)
 
-# %% ../../nbs/21_visualization.fan_charts.ipynb #0a36a7d1
+# %% ../../nbs/21_visualization.fan_charts.ipynb #ad15c767
 @use_style()
 def plot_fan_chart(
     events,                    # Waveforms, or a list of DataFrames or arrays (channel, time)
@@ -176,15 +177,16 @@ def plot_fan_chart(
     p=None,                    # P's sample in each event, (N,): time is counted from P
     overlay:bool=False,        # all classes in one column
     envelope:bool=False,       # the envelope on a linear axis
-    title:str=None
+    title:str=None,
+    most:int=None              # at most so many records of each class, drawn at random; all when None
 ): # the figure
-    "Median and bands of all records of each class, a row per channel"
+    "Median and bands of the records of each class, a row per channel"
     if sampling_rate is None: sampling_rate = getattr(events, 'sampling_rate', None)
     envelope, window = envelope or log_scale, max(round((sampling_rate or 100)/4), 1) # a quarter of a second
-    fs = fans(events, channels, quantiles, align, zscore, envelope, length, labels, p, window)
+    fs = fans(events, channels, quantiles, align, zscore, envelope, length, labels, p, window, most, overlay)
     fig, axs, strip = _grid(fs, channels, overlay)
     _draw_fans(axs, strip, fs, sampling_rate or 1, overlay)
-    _name_axes(fig, axs, strip, channels, *_words(fs[0].since_p, sampling_rate, envelope, zscore))
+    _name_axes(fig, axs, strip, channels, [_words(f.since_p, sampling_rate, envelope, zscore)[0] for f in fs], _words(False, None, envelope, zscore)[1])
     _dress(fig, axs, strip, fs, overlay, log_scale)
     if title: fig.suptitle(title, x=0.01, ha='left')
     return fig
