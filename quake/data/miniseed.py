@@ -104,7 +104,7 @@ def change_rate(
     "Samples at another rate"
     return at_rate(x, old, new).astype(np.float32)
 
-# %% ../../nbs/13_data.miniseed.ipynb #2c99ef6f
+# %% ../../nbs/13_data.miniseed.ipynb #82bf637a
 def one_rate(
     parts:dict[str, list[Segment]], # of each component
     resample:float=None             # Hz
@@ -113,11 +113,11 @@ def one_rate(
     rates, n = sorted({s.rate for p in parts.values() for s in p}), max(len(s.data) for p in parts.values() for s in p)
     rate = resample or rates[0]
     if rates == [rate]: return parts, ''
-    if all(near(r, rate, n) for r in rates): return {c: [s._replace(rate=rate) for s in p] for c, p in parts.items()}, f'take {spoken(rates)} as {spoken([rate])}'
-    if resample: return {c: resampled(p, resample) for c, p in parts.items()}, f'resample {spoken(rates)} → {spoken([resample])}'
+    if all(near(r, rate, n) for r in rates): return {c: [s._replace(rate=rate) for s in p] for c, p in parts.items()}, f'take {spoken(rates)} Hz as {rate:.10g} Hz'
+    if resample: return {c: resampled(p, resample) for c, p in parts.items()}, f'resample {spoken(rates)} → {resample:.10g} Hz'
     raise DataError('different rates: ' + ', '.join(f'{c} {"/".join(f"{r:g}" for r in sorted({s.rate for s in p}))}' for c, p in parts.items()) + ' Hz; name one to bring them to')
 
-def spoken(rates:list) -> str: return ', '.join(f'{r:.10g}' for r in rates) + ' Hz'
+def spoken(rates:list) -> str: return ', '.join(f'{r:.10g}' for r in rates)
 
 # %% ../../nbs/13_data.miniseed.ipynb #dd432d04
 COMMON = 0.5 # least share of the longest trace that all components must have in common
