@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from .core import DataError, nearest, rng, seed_for
+from .core import DataError, nearest, seed_for
 from .data.splits import main_class
 from .scores import check_predictions, confusion_scores, rankings
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from fastcore.basics import patch
 from scipy import signal
 from scipy.ndimage import uniform_filter1d
 from scipy.stats import kurtosis
