@@ -286,7 +286,7 @@ def get_datasets(self:WaveformDataAdapter) -> tuple[RecordSet, RecordSet]: # tra
     def through(x): return torch.cat([one(o) for o in x.split(256)]) if hasattr(x, 'split') else [one(a[None])[0] for a in x]
     return tuple(RecordSet(through(sets[s].x), sets[s].waves, self.classes) for s in ('train', 'test'))
 
-# %% ../../nbs/17_data.adapter.ipynb #e1e69ee2
+# %% ../../nbs/17_data.adapter.ipynb #710bd634
 @patch
 def __repr__(self:WaveformDataAdapter):
     n, dead = self.before, self.dead.sum()
@@ -294,5 +294,6 @@ def __repr__(self:WaveformDataAdapter):
     if hasattr(self.arrays, 'shape'): lines += [f'{self.arrays.shape[-1]} samples each ({n.min()}–{n.max()} before trimming)' + ', read from disk as needed'*isinstance(self.arrays, OnDisk)]
     if len(self.left_out): lines += [f'{len(self.left_out)} left out, NaN inside: {", ".join(map(str, self.left_out.name[:5]))}' + (' …' if len(self.left_out) > 5 else '')]
     if dead: lines += [f'{dead} dead channels in {self.dead.any(1).sum()} records become zeros']
+    if 'split' in self.waves.metadata: lines += ['split as the column says; ratios and split_by do not count']
     if self.groups is None: lines += ['no groups known: the split cannot guard against leakage']
     return '\n'.join(lines)

@@ -224,12 +224,12 @@ def assign_splits(
     told = dict(split_station=stations(waves)) if by == 'both' else {}
     return waves.with_columns(split=split, split_group=ids if by == 'station' or groups is not None else None, **told)
 
-# %% ../../nbs/16_data.splits.ipynb #e0013bb1
+# %% ../../nbs/16_data.splits.ipynb #6e2e39e3
 def keep_splits(waves:Waveforms, groups:np.ndarray=None) -> Waveforms:
     "The split that a data set came with, checked; ratios do not count"
     split = waves.metadata.split.fillna('').astype(str)
     without = int((split == '').sum())
-    warnings.warn(f'{waves.name} comes with a column split, which is kept: ratios and split_by do not count' + f'; {without} of its {len(waves)} records have none and are set aside'*bool(without))
+    if without: warnings.warn(f'{waves.name}: the column split is kept, and {without} of {len(waves)} records have none there: they are set aside')
     if wrong := set(split) - {'train', 'dev', 'test', ''}: raise DataError(f'{waves.name}: column split holds {", ".join(sorted(wrong))}; expected train, dev, test')
     if not {'train', 'test'} <= set(split): raise DataError(f'{waves.name}: its column split names no records for train and test')
     return waves.with_columns(split=split, split_group=waves.groups if groups is None else groups)
