@@ -260,7 +260,7 @@ def count(
     thing = 'file' if kind == 'left out' else 'record'
     return (f'{len(rows):,} {thing}s, such as ' if len(rows) > 1 else f'1 {thing}, ') + f'{rows.record.iloc[0]}: '
 
-# %% ../../nbs/24_visualization.overview.ipynb #4c1a64c5
+# %% ../../nbs/24_visualization.overview.ipynb #f3081b9f
 def lines(
     said:dict # heading → text
 ) -> list[str]:
@@ -275,7 +275,7 @@ def __repr__(self:Overview):
 
 @patch
 def _repr_html_(self:Overview):
-    table = lambda said: pd.Series(said, name='').to_frame().to_html(header=False, border=0)
+    table = lambda said: pd.Series(said, name='').to_frame().to_html(header=False, border=0).replace('<td>', '<td style="text-align: left">')
     wrong = '<p><b>What is wrong</b></p>' + table(self.summary()) if len(self.problems) else '<p>Nothing wrong was found.</p>'
     return f'<p><b>{self.name}</b></p>{table(self.facts)}{wrong}'
 
