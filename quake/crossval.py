@@ -6,7 +6,7 @@
 __all__ = ['SCORES', 'folds', 'predict_rest', 'cross_validate', 'two_scores', 'fold_scores', 'event_table', 'per_event', 'grid',
            'one_at_a_time', 'compare', 'best', 'best_of_each', 'Nested', 'nested', 'over_folds']
 
-# %% ../nbs/46_crossval.ipynb #d633b855
+# %% ../nbs/46_crossval.ipynb #0240fc60
 import itertools
 from collections.abc import Callable, Sequence
 

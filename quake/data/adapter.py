@@ -210,14 +210,14 @@ def look_through(
             if not dead[i].all(): hashes[i] = sample_hash(x)
     return starts, stops, dead, hashes
 
-# %% ../../nbs/17_data.adapter.ipynb #fb173bff
+# %% ../../nbs/17_data.adapter.ipynb #29bd29f0
 @patch
 def _clean(self:WaveformDataAdapter):
     "DROP_NAN and TRIMMING, and the table of what was left out"
     w = self.waves
     w.sampling_rate  # an error where rates are mixed
     starts, stops, dead, hashes = look_through(w)
-    if 'trace_hash' not in w.metadata and self.groups is not None: self.groups = merged(self.groups, hashes) # copies that nobody has looked for yet
+    w = self._with_hashes(w, hashes)
     whole = (starts == 0) & (stops == w.lengths)
     if TransformOP.DROP_NAN not in self.transforms and not whole.all(): raise DataError(f'{w.name} holds NaN: add TransformOP.DROP_NAN')
     kept = np.flatnonzero(starts >= 0)
@@ -229,6 +229,14 @@ def _clean(self:WaveformDataAdapter):
     if TransformOP.TRIMMING in self.transforms: stops = starts + shortest(self.before, record_names(w)[kept])
     self.waves = as_cut(w[kept], starts, stops)
     self.arrays = self._arrays()
+
+@patch
+def _with_hashes(self:WaveformDataAdapter, w:Waveforms, hashes:np.ndarray) -> Waveforms:
+    "Copies that nobody has looked for yet: where a hash is missing, the samples' own counts"
+    known = w.metadata.get('trace_hash', pd.Series(None, w.metadata.index, dtype=object))
+    if known.notna().all(): return w
+    if self.groups is not None: self.groups = merged(self.groups, hashes)
+    return w.with_columns(trace_hash=hashes)
 
 @patch
 def _arrays(self:WaveformDataAdapter): # (record, channel, time) array, a list of (channel, time) arrays, or `OnDisk`

@@ -6,7 +6,7 @@
 __all__ = ['GUARD_S', 'noise_before_p', 'load_data', 'selected', 'per_source', 'front_end', 'resumed_config', 'check_same',
            'split_of', 'check_same_split', 'seen_before', 'with_full_paths', 'only_given', 'go_on']
 
-# %% ../../nbs/70_pipelines.common.ipynb #4fd422ed
+# %% ../../nbs/70_pipelines.common.ipynb #f33f353d
 import dataclasses
 import os
 
@@ -19,10 +19,11 @@ from ..data.cleaning import clean_waveforms
 from ..data.core import Waveforms
 from ..data.loader import load
 from ..data.quality import mark_duplicates, select
+from ..data.splits import merged, time_pairs
 from ..signal import FrontEnd
 from ..training.run import Run, fingerprint
 
-# %% ../../nbs/70_pipelines.common.ipynb #695f14fa
+# %% ../../nbs/70_pipelines.common.ipynb #e35fcec8
 GUARD_S = 2. # between the end of a noise record and P
 
 def noise_before_p(
@@ -32,7 +33,7 @@ def noise_before_p(
     "Two records of each: the event, and the noise before it"
     event = clean_waveforms(waves, CleaningConfig(window=window, window_from='p'))
     noise = clean_waveforms(waves, CleaningConfig(window=[window[0] - window[1] - GUARD_S, -GUARD_S], window_from='p'))
-    picks = [c for c in noise.metadata if c.endswith('_arrival_sample') or c.endswith('_snr_db')]
+    picks = [c for c in noise.metadata if c.endswith('_arrival_sample') or c.endswith('_snr_db') or c == 'trace_hash'] # of the event, not of its noise
     names = noise.metadata.get('trace_name', pd.Series(range(len(noise)))).astype(str) + ':noise'
     return Waveforms.concat([event, noise.with_columns(source_type='noise', trace_name=names, **{c: np.nan for c in picks})], waves.name)
 
@@ -115,7 +116,7 @@ def check_same_split(
     if split_of(run, 'test').trace_name.tolist() != sets['test'].waves.metadata.trace_name.astype(str).tolist():
         raise DataError(f'{run.path}: its settings now give other test records than split.csv names: was config.yaml changed?')
 
-# %% ../../nbs/70_pipelines.common.ipynb #25b2eb1c
+# %% ../../nbs/70_pipelines.common.ipynb #17b91af9
 def seen_before(
     run:Run,        # a run
     waves:Waveforms # other records
@@ -124,7 +125,11 @@ def seen_before(
     train, md, known = split_of(run, 'train'), waves.metadata, np.zeros(len(waves), bool)
     for column in ('trace_hash', 'trace_name', 'source_id'):
         if column in train and column in md: known |= md[column].astype(str).isin(train[column].dropna()).to_numpy() & md[column].notna().to_numpy()
-    return known
+    timed = [c for c in ('station_code', 'trace_start_time', 'trace_npts', 'trace_sampling_rate_hz') if c in train and c in md]
+    if len(timed) < 4: return known
+    table = pd.concat([train[timed], md[timed].astype(str)], ignore_index=True).assign(trace_npts=lambda d: pd.to_numeric(d.trace_npts, errors='coerce'), trace_sampling_rate_hz=lambda d: pd.to_numeric(d.trace_sampling_rate_hz, errors='coerce'))
+    groups = merged(np.arange(len(table)).astype(str), pairs=time_pairs(table))
+    return known | np.isin(groups[len(train):], groups[:len(train)])
 
 # %% ../../nbs/70_pipelines.common.ipynb #f6847dc5
 def with_full_paths(
