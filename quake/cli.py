@@ -17,7 +17,7 @@ import quake
 from .config import TrainHybridViT, describe
 from .console import make_app, run_app
 
-# %% ../nbs/80_cli.ipynb #14abc1cc
+# %% ../nbs/80_cli.ipynb #b78fdf54
 HELP = """Earthquake, quarry blast, slide or nothing: classifiers of seismograms that can be looked into.
 
 Examples:
@@ -31,7 +31,7 @@ Examples:
   quake evaluate runs/hvit/2026-11-20_14-03-27
   quake info archive/                               what is there, and what is wrong with it
   quake convert archive/ store                      parse once, read fast
-  quake fetch records --client USGS --start 2024-01-01 --end 2024-02-01
+  quake fetch records --client NCEDC --start 2024-01-01 --end 2024-02-01
   quake settings                                    every setting, its default and meaning
 
 A command's own options: quake train-hvit --help
