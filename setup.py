@@ -8,7 +8,7 @@ parser = ConfigParser(delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
 words = lambda key: cfg[key].split()
-extras = {name: words(f'{name}_requirements') for name in ('docs', 'seisbench', 'dask')}
+extras = {name: words(f'{name}_requirements') for name in ('docs', 'seisbench', 'dask', 'umap')}
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'],

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['RANGES', 'CHOICES', 'DataConfig', 'CleaningConfig', 'FrontEndConfig', 'AugmentConfig', 'HybridViTConfig',
-           'OptimConfig', 'TrainerConfig', 'TrainHybridViT', 'parse_yaml', 'nest', 'parse_override', 'schema_keys',
-           'flatten', 'suggest', 'check_keys', 'check_values', 'check_cleaning', 'read_config', 'make_config',
-           'load_config', 'to_yaml', 'describe']
+           'AutoencoderConfig', 'OptimConfig', 'ClassifierOptimConfig', 'TrainerConfig', 'TrainHybridViT', 'default',
+           'TrainAutoencoder', 'parse_yaml', 'nest', 'parse_override', 'schema_keys', 'flatten', 'suggest',
+           'check_keys', 'check_values', 'check_cleaning', 'read_config', 'make_config', 'load_config', 'to_yaml',
+           'meanings', 'describe']
 
 # %% ../nbs/02_config.ipynb #f9f58bda
 import math
@@ -59,7 +60,7 @@ class CleaningConfig:
     window:list[float]|None = None # s, start and end of the part to keep
     window_from:str = 'start'   # seconds after: start (of the record), p (the P arrival) or origin (the origin time)
 
-# %% ../nbs/02_config.ipynb #7ce99d49
+# %% ../nbs/02_config.ipynb #8d6dfbf3
 @dataclass
 class FrontEndConfig:
     "From waveforms to spectrograms"
@@ -69,15 +70,17 @@ class FrontEndConfig:
     highpass:float = 0.01 # corner of a high-pass, as a share of the sampling rate (1 Hz at 100 Hz); 0 for none
     zscore:bool = True    # standardise each component of each record
     log:bool = True       # logarithm of the magnitude instead of the magnitude
-    normalize:bool = True # bring each component's spectrogram to zero mean and unit variance
+    scale:str = 'standard' # each component's spectrogram: standard (zero mean, unit variance), range (from 0 to 1) or none
+    floor:float|None = None # added to the magnitude before the logarithm; null: 1e-4 where `zscore`, else the median magnitude of the training records' cells
 
-# %% ../nbs/02_config.ipynb #049fba2b
+# %% ../nbs/02_config.ipynb #c5c40dbd
 @dataclass
 class AugmentConfig:
     "What is done to records during training only; 0 switches a step off"
     shift:float = 0.1          # shift in time by up to this share of the record
     gain_db:float = 0.0        # change the amplitude of each channel by up to so many dB; no effect where the front end standardises
     noise_p:float = 0.0        # probability of added noise
+    noise_from:str = 'white'   # white, or a class of records, such as noise: its training records are what is added
     noise_snr_db:list[float] = field(default_factory=lambda: [5.0, 30.0]) # its signal-to-noise ratio, drawn evenly between these
     rotate_p:float = 0.5       # probability that the horizontals are turned by a random angle
     drop_channel_p:float = 0.0 # probability that one of several channels is silenced
@@ -95,21 +98,32 @@ class HybridViTConfig:
     freeze_backbone:bool = False # train the stem and the head only
     pretrained:str = 'auto'     # auto, yes, no, or the path of a safetensors file; auto trains from scratch, with a warning, where there are no weights
 
-# %% ../nbs/02_config.ipynb #2e2eacb3
+# %% ../nbs/02_config.ipynb #96ce242b
+@dataclass
+class AutoencoderConfig:
+    "The autoencoder"
+    widths:list[int] = field(default_factory=lambda: [32, 64, 128, 256]) # channels after each halving; the last are those of the latent
+
+# %% ../nbs/02_config.ipynb #ceae7500
 @dataclass
 class OptimConfig:
-    "Loss and optimizer"
-    name:str = 'adamw'            # adamw or sgd
+    "Optimizer and its schedule"
+    name:str = 'adamw'            # adamw, adam or sgd
     lr:float = 5e-4               # highest learning rate
-    backbone_lr_scale:float = 1.0 # pretrained blocks learn at this share of it
     weight_decay:float = 0.05     # on weights, not on biases and norms
     warmup_epochs:float = 3.0     # linear rise of the learning rate
     min_lr:float = 0.0            # where its cosine ends, as a share of `lr`
-    label_smoothing:float = 0.1   # share of each label spread over all classes
-    class_weights:bool = False    # weigh classes by the inverse of their share of the training records
     ema_decay:float = 0.99        # moving average of the weights, over about the last 1/(1-this) updates; 0 for none
 
-# %% ../nbs/02_config.ipynb #b3af18fa
+# %% ../nbs/02_config.ipynb #d09e9991
+@dataclass
+class ClassifierOptimConfig(OptimConfig):
+    "Optimizer, its schedule, and the loss of a classifier"
+    backbone_lr_scale:float = 1.0 # pretrained blocks learn at this share of `lr`
+    label_smoothing:float = 0.1   # share of each label spread over all classes
+    class_weights:bool = False    # weigh classes by the inverse of their share of the training records
+
+# %% ../nbs/02_config.ipynb #6399b2f6
 @dataclass
 class TrainerConfig:
     "How training runs"
@@ -123,10 +137,11 @@ class TrainerConfig:
     select:str = 'last'           # which weights are evaluated: last, or best by validation loss, which needs data.val_ratio
     save_every:int = 10           # a checkpoint every so many epochs; 0 for none
     keep:int = 3                  # how many of those are kept
+    workers:int = 0               # processes that read ahead, of sets on disk; 0 reads in this one
     compile:bool = False          # torch.compile the model
     progress:bool = True          # progress bars
 
-# %% ../nbs/02_config.ipynb #f7131417
+# %% ../nbs/02_config.ipynb #11b4d295
 @dataclass
 class TrainHybridViT:
     "Everything that `quake train-hvit` can be told"
@@ -135,8 +150,26 @@ class TrainHybridViT:
     front_end:FrontEndConfig = field(default_factory=FrontEndConfig)
     augment:AugmentConfig = field(default_factory=AugmentConfig)
     model:HybridViTConfig = field(default_factory=HybridViTConfig)
-    optim:OptimConfig = field(default_factory=OptimConfig)
+    optim:ClassifierOptimConfig = field(default_factory=ClassifierOptimConfig)
     trainer:TrainerConfig = field(default_factory=TrainerConfig)
+    seed:int = 0            # every random number follows from it
+    output_dir:str = 'runs' # where run folders are made
+
+# %% ../nbs/02_config.ipynb #e09d7318
+def default(section, **values):
+    "A section with some values of its own"
+    return field(default_factory=lambda: section(**values))
+
+@dataclass
+class TrainAutoencoder:
+    "Everything that `quake train-autoencoder` can be told"
+    data:DataConfig = default(DataConfig, val_ratio=0.1)
+    cleaning:CleaningConfig = field(default_factory=CleaningConfig)
+    front_end:FrontEndConfig = default(FrontEndConfig, nperseg=256, noverlap=192, highpass=0., zscore=False, scale='range')
+    augment:AugmentConfig = default(AugmentConfig, shift=0., rotate_p=0., time_mask=0., freq_mask=0.)
+    model:AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    optim:OptimConfig = default(OptimConfig, name='adam', lr=3e-3, weight_decay=0., warmup_epochs=2., ema_decay=0.)
+    trainer:TrainerConfig = default(TrainerConfig, max_epochs=200, batch_size=16, precision='32')
     seed:int = 0            # every random number follows from it
     output_dir:str = 'runs' # where run folders are made
 
@@ -206,20 +239,20 @@ def check_keys(
         if inside and value != {}: raise ConfigError(f'{name}: {key} is a section, not a setting; its settings are {", ".join(inside)}')
         if key not in known and not inside: raise ConfigError(f'{name}: unknown setting {key!r}: {suggest(key, known)}')
 
-# %% ../nbs/02_config.ipynb #84c660c5
+# %% ../nbs/02_config.ipynb #f0ea7543
 RANGES = { # setting: least and greatest value; a third entry: these two are excluded
     'data.test_ratio': (0, 1, True), 'data.val_ratio': (0, 1), 'data.synthetic_records': (1, math.inf), 'data.group_size': (1, math.inf), 'data.sampling_rate': (0, math.inf, True),
     'cleaning.taper': (0, 0.5), 'cleaning.order': (1, 20), **{f'cleaning.{k}': (0, math.inf, True) for k in ('fmin', 'fmax', 'resample')},
-    'front_end.nperseg': (2, math.inf), 'front_end.noverlap': (0, math.inf), 'front_end.highpass': (0, 0.5),
+    'front_end.nperseg': (2, math.inf), 'front_end.noverlap': (0, math.inf), 'front_end.highpass': (0, 0.5), 'front_end.floor': (0, math.inf, True),
     **{f'augment.{k}': (0, 1) for k in ('shift', 'noise_p', 'rotate_p', 'drop_channel_p', 'time_mask', 'freq_mask')}, 'augment.gain_db': (0, math.inf),
     'model.dropout': (0, 1), 'optim.lr': (0, math.inf, True), 'optim.backbone_lr_scale': (0, math.inf), 'optim.weight_decay': (0, math.inf),
     'optim.warmup_epochs': (0, math.inf), 'optim.min_lr': (0, 1), 'optim.label_smoothing': (0, 1), 'optim.ema_decay': (0, 1),
     **{f'trainer.{k}': (1, math.inf) for k in ('max_epochs', 'batch_size', 'accumulate', 'keep')},
-    **{f'trainer.{k}': (0, math.inf) for k in ('clip_norm', 'early_stopping', 'save_every')},
+    **{f'trainer.{k}': (0, math.inf) for k in ('clip_norm', 'early_stopping', 'save_every', 'workers')},
 }
 CHOICES = {
     'data.gaps': ('keep', 'fill', 'refuse'), 'data.split_by': ('event', 'station', 'both', 'time'), 'data.held_in': ('auto', 'memory', 'disk'),
-    'cleaning.output': ('VEL', 'ACC', 'DISP'), 'cleaning.window_from': ('start', 'p', 'origin'), 'model.stem': ('conv', 'patch'), 'optim.name': ('adamw', 'sgd'),
+    'cleaning.output': ('VEL', 'ACC', 'DISP'), 'cleaning.window_from': ('start', 'p', 'origin'), 'model.stem': ('conv', 'patch'), 'optim.name': ('adamw', 'adam', 'sgd'), 'front_end.scale': ('standard', 'range', 'none'),
     'trainer.precision': ('auto', '32', 'bf16'), 'trainer.device': ('auto', 'cpu', 'cuda'), 'trainer.select': ('last', 'best')}
 
 # %% ../nbs/02_config.ipynb #3cc81bae
@@ -289,15 +322,22 @@ def to_yaml(
     "Every setting, as YAML"
     return OmegaConf.to_yaml(OmegaConf.structured(cfg))
 
-# %% ../nbs/02_config.ipynb #9458bf59
-def describe(
-    schema # a configuration dataclass
-) -> list[dict]: # setting, type, default, meaning
-    "Every setting with its default and meaning, in the order of the source"
+# %% ../nbs/02_config.ipynb #01e81597
+def meanings(
+    section # a configuration dataclass
+) -> dict: # setting: what its comment says
+    "What the fields of a section mean, those that it inherits included"
     from fastcore.docments import docments
-    rows, docs, defaults = [], docments(schema), schema()
+    return {k: v for c in reversed(section.__mro__) if is_dataclass(c) for k, v in docments(c).items() if v}
+
+def describe(
+    schema,       # a configuration dataclass
+    defaults=None # an instance of it; a new one when None
+) -> list[dict]:  # setting, type, default, meaning
+    "Every setting with its default and meaning, in the order of the source"
+    rows, docs, defaults = [], meanings(schema), schema() if defaults is None else defaults
     for f in fields(schema):
-        if is_dataclass(f.type): rows += [r | dict(setting=f'{f.name}.{r["setting"]}') for r in describe(f.type)]
-        else: rows.append(dict(setting=f.name, type=getattr(f.type, '__name__', str(f.type)) if not hasattr(f.type, '__args__') else str(f.type),
-                               default=getattr(defaults, f.name), meaning=docs[f.name]))
+        value = getattr(defaults, f.name)
+        if is_dataclass(f.type): rows += [r | dict(setting=f'{f.name}.{r["setting"]}') for r in describe(f.type, value)]
+        else: rows.append(dict(setting=f.name, type=getattr(f.type, '__name__', str(f.type)) if not hasattr(f.type, '__args__') else str(f.type), default=value, meaning=docs[f.name]))
     return rows

@@ -216,15 +216,16 @@ def to_json(self:Evaluation,
     path.write_text(json.dumps(self.metrics, indent=1, ensure_ascii=False, allow_nan=False)+'\n')
     return path
 
-# %% ../nbs/50_evaluation.ipynb #dc39231e
+# %% ../nbs/50_evaluation.ipynb #52200b07
 def with_interval(
     value:float,   # a score
     around:list,   # [low, high], or None
-    sign:bool=False # show a plus
+    sign:bool=False, # show a plus
+    digits:int=3     # decimals
 ) -> str: # such as '0.912 [0.880, 0.941]'
     "A score and its interval"
     if not np.isfinite(value): return '–'
-    words = lambda *v: ', '.join(f'{round(float(o), 3)+0.:{"+" if sign else ""}.3f}' for o in v).replace('-', '−')
+    words = lambda *v: ', '.join(f'{round(float(o), digits)+0.:{"+" if sign else ""}.{digits}f}' for o in v).replace('-', '−')
     return words(value) + (f' [{words(*around)}]' if around and np.isfinite(around).all() else '')
 
 @patch

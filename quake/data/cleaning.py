@@ -317,7 +317,7 @@ def clean(
         x, meta = cut(x, meta, cfg.window, cfg.window_from); done.append(f'window {cfg.window[0]:g} to {cfg.window[1]:g} s from {cfg.window_from}')
     return np.ascontiguousarray(x, dtype=np.float32), meta | dict(trace_npts=x.shape[-1], trace_processing='; '.join(done))
 
-# %% ../../nbs/15b_data.cleaning.ipynb #378aa475
+# %% ../../nbs/15b_data.cleaning.ipynb #9081940a
 def file_of(
     meta:Mapping, # of a record
     row:int       # its number
@@ -330,15 +330,16 @@ def clean_waveforms(
     cfg:CleaningConfig=None, # what to do; made of the settings when None
     inventory=None,          # ObsPy's Inventory; read from `cfg.response` when None
     **settings               # such as demean=True, fmin=1, fmax=20
-) -> Waveforms: # in memory, float32; those that could not be cleaned are in `left_out`
+) -> Waveforms: # in memory, float32; those that could not be read or cleaned are in `left_out`; as they are where no step is asked for
     "All records through the same steps"
     cfg = cfg or make_config(CleaningConfig, ('clean', settings))
     check_cleaning(cfg)
+    if not any((cfg.demean, cfg.detrend, cfg.taper, cfg.response, cfg.fmin, cfg.fmax, cfg.bands, cfg.resample, cfg.window)): return waves # on disk, perhaps
     for read in (read_bands, read_inventory): read.cache_clear() # the files may have been edited since
     arrays, metas, failed = [], [], []
-    for i, (x, meta) in enumerate(zip(waves, waves.metadata.to_dict('records'))):
+    for i, meta in enumerate(waves.metadata.to_dict('records')):
         meta['trace_component_order'] = ''.join(waves.channels)
-        try: x, meta = clean(x, meta, cfg, inventory)
+        try: x, meta = clean(waves[i], meta, cfg, inventory)
         except DataError as e: failed.append(dict(file=file_of(meta, i), reason=str(e)))
         else: arrays.append(x); metas.append(meta)
     if failed and not arrays: raise DataError(f'{waves.name}: none of the {len(failed)} records can be cleaned; the first, {failed[0]["file"]}: {failed[0]["reason"]}')

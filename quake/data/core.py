@@ -169,14 +169,14 @@ def groups(self:Waveforms) -> np.ndarray|None: # event ids (record,), or None wh
     if 'source_id' not in self.metadata or self.metadata.source_id.isna().all(): return None
     return group_ids(self.metadata.source_id)
 
-# %% ../../nbs/10_data.core.ipynb #af013c95
+# %% ../../nbs/10_data.core.ipynb #923d7604
 @patch(as_prop=True)
 def sampling_rate(self:Waveforms) -> float|None: # Hz, or None where unknown
     "The one sampling rate of all records"
     stated = self.metadata.get('trace_sampling_rate_hz', pd.Series(dtype=float))
     rates = stated.dropna().unique()
     if len(rates) and stated.isna().any(): raise DataError(f'{self.name}: {int(stated.isna().sum())} of {len(self)} records do not state their sampling rate while others do: set it for all, or select')
-    if len(rates) > 1: raise DataError(f'{self.name} mixes sampling rates {", ".join(f"{r:g}" for r in sorted(rates))} Hz: select one of them, or bring all to one rate with cleaning.resample')
+    if len(rates) > 1: raise DataError(f'{self.name} mixes sampling rates {", ".join(f"{r:g}" for r in sorted(rates))} Hz: select one of them, or bring all to one rate with cleaning.resample (--resample {min(rates):g})')
     return float(rates[0]) if len(rates) else None
 
 @patch(as_prop=True)

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ONE', 'PICKLES', 'load_events', 'check_paths', 'load_pickle', 'load_folder', 'with_mixed_rates', 'pickles_in',
-           'kind_of', 'load_path', 'sources_in', 'told_apart', 'as_one', 'load']
+           'kind_of', 'of_these', 'load_path', 'sources_in', 'told_apart', 'as_one', 'load']
 
-# %% ../../nbs/19_data.loader.ipynb #36a7e416
+# %% ../../nbs/19_data.loader.ipynb #0d3c06d2
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from .core import Waveforms, pick_channels
 from .miniseed import FileArrays, load_miniseed, miniseed_files
 from .pickled import read_pickle
 from .quality import add_quality, mark_duplicates
+from .segments import listed
 from .seisbench import is_store, open_store
 from .synthetic import synthesise
 
@@ -101,22 +102,34 @@ def kind_of(
     if pickles_in(path) and miniseed_files(path): raise DataError(f'{path}: holds pickles and miniSEED; name them one by one')
     return 'pickles' if pickles_in(path) else 'miniseed'
 
-# %% ../../nbs/19_data.loader.ipynb #ca672527
+# %% ../../nbs/19_data.loader.ipynb #563709e3
+def of_these(
+    waves:Waveforms,        # records
+    instruments:Sequence=() # band and instrument codes to take; all when empty
+) -> Waveforms:
+    "The records of some instruments"
+    if not len(wanted := listed(instruments)): return waves
+    found = waves.metadata.get('trace_channel', pd.Series(None, waves.metadata.index, dtype=object))
+    if found.isna().all(): raise DataError(f'{waves.name} does not say which instruments its records are from (column trace_channel): {", ".join(wanted)} cannot be picked out')
+    if not (rows := found.isin(wanted).to_numpy()).any(): raise DataError(f'{waves.name}: no record of {", ".join(wanted)}: it holds {", ".join(sorted(found.dropna().unique()))}')
+    return waves[rows]
+
+# %% ../../nbs/19_data.loader.ipynb #a1576be3
 def load_path(
     path:Path,                # a file or folder
     channels:Sequence=(),     # components to take; those that the records have when empty
     sampling_rate:float=None, # Hz, where the file does not state it
-    instruments:Sequence=(),  # of miniSEED: band and instrument codes to take; all when empty
+    instruments:Sequence=(),  # band and instrument codes to take; all when empty
     gaps:str='keep',          # of miniSEED: keep (NaN), fill (straight lines) or refuse
     resample:float=None       # Hz, of miniSEED whose components differ in rate
 ) -> Waveforms:
     "What lies at one path, read by the loader for its kind"
     if not path.exists(): raise DataError(f'{path}: no such file or folder')
     kind = kind_of(path)
-    if kind == 'store': return open_store(path, channels or None)
+    if kind == 'store': return of_these(open_store(path, channels or None), instruments)
     if kind == 'miniseed': return load_folder(path, channels, instruments, gaps, resample)
     parts = [load_pickle(p, channels or COMPONENTS, sampling_rate) for p in ([path] if kind == 'pickle' else pickles_in(path))]
-    return Waveforms.concat(parts) if len(parts) > 1 else parts[0]
+    return of_these(Waveforms.concat(parts) if len(parts) > 1 else parts[0], instruments)
 
 # %% ../../nbs/19_data.loader.ipynb #85d6b8b4
 def sources_in(
@@ -152,12 +165,12 @@ def as_one(
     whole = Waveforms.concat(parts)
     return whole.like(metadata=mark_duplicates(whole.metadata))
 
-# %% ../../nbs/19_data.loader.ipynb #d52377f8
+# %% ../../nbs/19_data.loader.ipynb #390510bb
 def load(
     paths:Sequence=(),            # pickles, miniSEED files or folders, stores; what lies in `resources`, or else synthetic records, when there are none
     channels:Sequence=(),         # components to take, in this order; those that the records have when empty
     sampling_rate:float=None,     # Hz, for files that do not state it
-    instruments:Sequence=(),      # of miniSEED: band and instrument codes to take, such as HH; all when empty
+    instruments:Sequence=(),      # band and instrument codes to take, such as HH; all when empty
     gaps:str='keep',              # of miniSEED: keep (NaN), fill (straight lines) or refuse
     resample:float=None,          # Hz, of miniSEED whose components differ in rate; others keep theirs
     resources:str|Path='resources', # where to look for the user's own files
@@ -166,6 +179,6 @@ def load(
 ) -> Waveforms:
     "Records from files, from the user's resources, or synthetic ones"
     paths = check_paths(paths) if isinstance(paths, (str, Path)) or len(paths) else sources_in(resources)
-    if not paths: return pick_channels(synthesise(synthetic_records, seed=seed), channels or COMPONENTS)
+    if not paths: return of_these(pick_channels(synthesise(synthetic_records, seed=seed), channels or COMPONENTS), instruments)
     parts = [load_path(p, channels, sampling_rate, instruments, gaps, resample) for p in paths]
     return as_one(parts, paths) if len(parts) > 1 else parts[0]

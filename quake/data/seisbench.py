@@ -192,7 +192,7 @@ class RawFile:
             left, at = left[got:], at + got
         return x
 
-# %% ../../nbs/14_data.seisbench.ipynb #02a71018
+# %% ../../nbs/14_data.seisbench.ipynb #98842aac
 class Handles:
     "The open files of one process: some of them, and what was learnt about data sets in them"
     def __init__(self, files=64, datasets=4096):
@@ -212,7 +212,8 @@ class Handles:
         if row >= 0 and row + n > p.shape[0]: raise DataError(f'{p.path}: the table names {p.dataset}${row + n - 1}, but {p.dataset} ends with record {p.shape[0] - 1}')
         if p.offset is None:
             d = self.hdf5(p.path)['data'][p.dataset]
-            return d[row:row + n] if row >= 0 else d[()][None]
+            try: return d[row:row + n] if row >= 0 else d[()][None]
+            except OSError as e: raise DataError(f'{p.path}: {p.dataset} is damaged ({e})') from None
         x = np.empty((n, *p.shape[1:]) if row >= 0 else (1, *p.shape), p.dtype)
         return self.raw(p.path).read_into(x, p.offset + max(row, 0)*(x.nbytes//n), p)
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Convert', 'cleaning_of', 'command', 'main']
 
-# %% ../../nbs/71_pipelines.convert.ipynb #632643b2
+# %% ../../nbs/71_pipelines.convert.ipynb #91b25bf7
 import sys
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..config import CleaningConfig, load_config, read_config
-from ..console import NUMBER, PATHS, TEXT, option, run_command
+from ..console import CHANNELS, INSTRUMENTS, NUMBER, PATHS, TEXT, option, run_command, sort_channels
 from ..data.conversion import convert
 
 # %% ../../nbs/71_pipelines.convert.ipynb #42d50ab2
@@ -31,12 +31,12 @@ def cleaning_of(
     said = {k: v for k, v in options.items() if v is not None}
     return load_config(Convert, None, override, cleaning={**(read_config(config).get('cleaning', {}) if config else {}), **said}).cleaning
 
-# %% ../../nbs/71_pipelines.convert.ipynb #c02e1ed9
+# %% ../../nbs/71_pipelines.convert.ipynb #8ed2c8b0
 def command(
     sources:Annotated[PATHS, typer.Argument(help='miniSEED files or folders, pickles or folders of them, stores.')],
     dest:Annotated[str, typer.Argument(help='The store: a new folder, or that of a conversion to go on with.')],
-    channels:Annotated[PATHS, option('Components to take, such as Z N E. Without it: those that most records have.')]=[],
-    instruments:Annotated[PATHS, option('Instruments to take, such as HH HN. Without it: all.')]=[],
+    channels:CHANNELS=[],
+    instruments:INSTRUMENTS=[],
     gaps:Annotated[str, option('keep (missing samples stay NaN), fill (straight lines), or refuse.')]='keep',
     sampling_rate:Annotated[NUMBER, option('Hz, for pickles, which do not state theirs.')]=None,
     resample:Annotated[NUMBER, option('Hz, one rate for all records.')]=None,
@@ -55,7 +55,8 @@ def command(
 ):
     """Write records of any kind to one store: parsed once, read fast."""
     cleaning = cleaning_of(config, override, resample=resample, fmin=fmin, fmax=fmax, taper=taper, demean=demean, detrend=detrend, response=response)
-    convert(sources, dest, channels, instruments, gaps, cleaning.resample, sampling_rate, cleaning, jobs, cluster, resume=resume, progress=progress)
+    chosen = sort_channels(channels, instruments)
+    convert(sources, dest, chosen['channels'], chosen['instruments'], gaps, cleaning.resample, sampling_rate, cleaning, jobs, cluster, resume=resume, progress=progress)
 
 # %% ../../nbs/71_pipelines.convert.ipynb #018e02c3
 def main(args=None) -> int:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['open_source', 'time_of', 'find_events', 'fetch_waveforms', 'command', 'main']
 
-# %% ../../nbs/73_pipelines.fetch.ipynb #bf30c9f6
+# %% ../../nbs/73_pipelines.fetch.ipynb #13f40c2f
 import json
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 import typer
 from obspy import UTCDateTime
 
-from ..console import NUMBER, PATHS, TEXT, option, run_command
+from ..console import NUMBER, PATHS, TEXT, option, run_command, sort_channels
 from ..core import ConfigError, DataError, write_whole
 from ..data.catalogue import pick_events, read_events
 from ..data.fdsn import open_archive, open_client, query_events, what_there_is
@@ -86,7 +86,7 @@ def fetch_waveforms(
     if not len(job.labels): raise DataError(f'{dest}: no record came, failures.csv says why')
     return job
 
-# %% ../../nbs/73_pipelines.fetch.ipynb #8cc73966
+# %% ../../nbs/73_pipelines.fetch.ipynb #664aa032
 def command(
     dest:Annotated[str, typer.Argument(help='The folder to fill; the same command goes on where it was broken off.')],
     catalogue:Annotated[TEXT, option('Events: a QuakeML, or a CSV event_id,time,latitude,longitude,depth_km,magnitude,event_type.')]=None,
@@ -117,7 +117,9 @@ def command(
     """Fetch waveforms of events into a folder of labelled miniSEED."""
     if not catalogue and start and not end: end = str(UTCDateTime().date)
     limits = dict(types=event_type, magnitude=(min_magnitude, max_magnitude), start=time_of(start, '--start'), end=time_of(end, '--end'), box=region, near=near)
-    how = dict(channels=tuple(c.upper() for c in instruments)) if instruments else {}
+    chosen = sort_channels(instruments)
+    if chosen['channels']: raise ConfigError(f'--channels {" ".join(chosen["channels"])}: all components of an instrument are fetched; name instruments, such as HH')
+    how = dict(channels=tuple(chosen['instruments'])) if instruments else {}
     response = remove_response.upper() if remove_response else None
     fetch_waveforms(dest, catalogue, client, sds, stations, event_client, limits, picks, timeout, window=window, around=around, response=response,
                     max_distance=max_distance_km, every=every_instrument, pause=pause, bulk=bulk, tries=max(tries, 1), retry_failed=retry_failed, **how)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['write_overview', 'info', 'command', 'main']
 
-# %% ../../nbs/72_pipelines.info.ipynb #15fee87b
+# %% ../../nbs/72_pipelines.info.ipynb #2ff23c7f
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from typing import Annotated
 import matplotlib.pyplot as plt
 import typer
 
-from ..console import NUMBER, PATHS, TEXT, option, run_command
+from ..console import CHANNELS, INSTRUMENTS, NUMBER, PATHS, TEXT, option, run_command, sort_channels
 from ..data.loader import load
 from ..visualization.overview import Overview
 
@@ -48,17 +48,17 @@ def info(
     if output is not None: say('\n' + ', '.join(str(f) for f in write_overview(o, output)))
     return o
 
-# %% ../../nbs/72_pipelines.info.ipynb #a4b609cc
+# %% ../../nbs/72_pipelines.info.ipynb #b1277f4a
 def command(
     paths:Annotated[PATHS, typer.Argument(help='Pickles, miniSEED files or folders, stores.', metavar='PATH...')],
     output:Annotated[TEXT, option('A folder for the figure and the tables.')]=None,
-    channels:Annotated[PATHS, option('Components to take, such as Z.')]=[],
-    instruments:Annotated[PATHS, option('Of miniSEED: band and instrument codes to take, such as HH HN.')]=[],
+    channels:CHANNELS=[],
+    instruments:INSTRUMENTS=[],
     sampling_rate:Annotated[NUMBER, option('Hz, for files that do not state theirs.')]=None,
     sample:Annotated[int, option('Records to read at most, where quality was not measured before.')]=2000,
 ):
     """Show what a collection holds, and what is wrong with it."""
-    info(paths, output, sample, channels=channels, instruments=instruments, sampling_rate=sampling_rate)
+    info(paths, output, sample, **sort_channels(channels, instruments), sampling_rate=sampling_rate)
 
 def main(args=None) -> int:
     "`python -m quake.pipelines.info`"
