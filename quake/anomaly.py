@@ -169,7 +169,7 @@ def rule_findings(
         rows.append((float(sum(found.values())), ', '.join(k + f' {q["trace_dead_channels"]}'*(k == 'dead') for k, v in found.items() if v)))
     return pd.DataFrame(rows, columns=['rule', 'said'])
 
-# %% ../nbs/55_anomaly.ipynb #2bf7f65a
+# %% ../nbs/55_anomaly.ipynb #5ea817df
 def usual_for(
     stats:np.ndarray # of `amplitude_statistics` (record, channel, 5)
 ) -> np.ndarray: # (record, 4)
@@ -186,6 +186,7 @@ class Detector:
         directions:int=30  # of the codes, that are usual
     ):
         if len(waves) < 20: raise DataError(f'{len(waves)} records are too few to say what is usual: give the training records, 20 at least')
+        trained.check(waves)
         self.trained, self.patch = trained, patch
         self.stats, codes = amplitude_statistics(waves), trained.codes(waves)
         self.usual = PCA(min(directions, len(waves)//2, codes.shape[1])).fit(codes)
@@ -204,7 +205,7 @@ class Detector:
 
     def __repr__(self): return f'Detector of what is unlike {len(self.left):,} records, by {type(self.trained.model).__name__}'
 
-# %% ../nbs/55_anomaly.ipynb #a056aaf7
+# %% ../nbs/55_anomaly.ipynb #dbc2b232
 SCORES = dict(painting='painting: error + patch', patch='worst patch', error='error of the record', code='code', amplitude='amplitude statistics', rule='rules', both='rules, then painting')
 
 def suspicion(
@@ -212,6 +213,7 @@ def suspicion(
     waves:Waveforms # records of any lengths
 ) -> pd.DataFrame: # a row per record: a column for each of `SCORES`; and channel, hz, s of the worst patch, and what the rules say
     "Every score of every record"
+    detector.trained.check(waves)
     errors, codes, stats = painting_errors(detector.trained, waves, detector.patch), detector.trained.codes(waves), amplitude_statistics(waves)
     z = robust_z(detector.unusual(detector.logs(errors, codes), stats), detector.left)
     out = pd.DataFrame(z, columns=['error', 'patch', 'code']).assign(painting=lambda d: d.error + d.patch)

@@ -255,7 +255,7 @@ CHOICES = {
     'cleaning.output': ('VEL', 'ACC', 'DISP'), 'cleaning.window_from': ('start', 'p', 'origin'), 'model.stem': ('conv', 'patch'), 'optim.name': ('adamw', 'adam', 'sgd'), 'front_end.scale': ('standard', 'range', 'none'),
     'trainer.precision': ('auto', '32', 'bf16'), 'trainer.device': ('auto', 'cpu', 'cuda'), 'trainer.select': ('last', 'best')}
 
-# %% ../nbs/02_config.ipynb #3cc81bae
+# %% ../nbs/02_config.ipynb #a8cf557d
 def check_values(
     cfg:dict, # nested settings, all of them
     name:str  # how errors call their source
@@ -267,6 +267,8 @@ def check_values(
             raise ConfigError(f'{name}: {key}={value} is out of range: choose a number from {low:g} to {high:g}' + ', both excluded'*bool(excluded))
         if value not in CHOICES.get(key, (value,)): raise ConfigError(f'{name}: {key}={value!r}: choose {", ".join(CHOICES[key])}')
     check_cleaning(cfg.get('cleaning', {}), name)
+    widths = cfg.get('model', {}).get('widths', [1])
+    if not widths or min(widths) < 1: raise ConfigError(f'{name}: model.widths={widths}: give one number of channels for each halving, each at least 1, such as [32, 64, 128, 256]')
 
 def check_cleaning(c:dict, name:str) -> None:
     "Refuse corners and windows that stand the wrong way round"

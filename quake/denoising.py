@@ -7,7 +7,8 @@ __all__ = ['CORNERS', 'STEADY_GRID', 'LOOKS', 'snr_db', 'mixed', 'processed', 'l
            'magnitudes', 'bandpassed', 'steady_removed', 'ideal', 'best_of', 'band_grid', 'onset_db', 'scores',
            'compare', 'summarise', 'difference', 'gain_table', 'plot_gain', 'middle_record', 'plot_denoised']
 
-# %% ../nbs/56_denoising.ipynb #b9b0b066
+# %% ../nbs/56_denoising.ipynb #37f0e1bd
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -77,7 +78,7 @@ def signal_share(
     s, x = (local_mean((o/peak).square(), smooth) for o in (painted, seen))
     return (lift**2*s/x.clamp_min(1e-20)).clamp(max=1)
 
-# %% ../nbs/56_denoising.ipynb #697dad8c
+# %% ../nbs/56_denoising.ipynb #96cd20dc
 @torch.inference_mode()
 def denoise(
     autoencoder:Autoencoder, # trained with noise in its input
@@ -89,6 +90,7 @@ def denoise(
 ) -> Waveforms: # in the unit of the input, `trace_processing` says so; filtered if the model's front end filters
     "Records without what the autoencoder takes for noise"
     autoencoder.check(waves)
+    if autoencoder.trained_with_noise is False: warnings.warn('this autoencoder was trained without added noise: it paints noise as it paints signal, and takes little of it off; train with augment.noise_p: 1.0 (and augment.noise_from)')
     out = [None]*len(waves)
     for rows in of_one_length(waves.lengths, batch_size):
         x = torch.as_tensor(finite(waves, rows)).to(autoencoder.device)

@@ -6,7 +6,7 @@
 __all__ = ['FACETS', 'MeanImage', 'error_names', 'mean_image_errors', 'Reconstruction', 'checked', 'scores_of', 'spectrograms',
            'measure', 'parts', 'small']
 
-# %% ../nbs/52_reconstruction.ipynb #f5692761
+# %% ../nbs/52_reconstruction.ipynb #647835ff
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .core import DataError
 from .data.core import Waveforms, spread
+from .data.splits import merged, named_pairs
 from .evaluation import SLICES, WIDTHS, _html, group_indices, plain, slice_bins, with_interval
 from .scores import group_draws, middle
 from .training.autoencoder import Autoencoder, errors_of
@@ -72,7 +73,7 @@ def mean_image_errors(
         rows.append([n, *(v for o in both for v in (np.mean(o), *o))])
     return pd.DataFrame(rows, columns=['frames', *error_names(channels)])
 
-# %% ../nbs/52_reconstruction.ipynb #a972a350
+# %% ../nbs/52_reconstruction.ipynb #4867e7c9
 class Reconstruction:
     "How well a model gives records back, record by record and in all"
     def __init__(self,
@@ -83,9 +84,10 @@ class Reconstruction:
         mean:pd.DataFrame=None,     # the errors of the mean image of the training records; nothing to compare with when None
         name:str='autoencoder',     # what gave the records back
         n_resamples:int=1000,       # of the bootstrap
-        seed:int=0                  # of the bootstrap
+        seed:int=0,                 # of the bootstrap
+        remarks:Sequence[str]=()    # what else a reader has to know; stands in `notes`
     ):
-        self.channels, self.name, self.n_resamples, self.seed = tuple(channels), name, n_resamples, seed
+        self.channels, self.name, self.n_resamples, self.seed, self.remarks = tuple(channels), name, n_resamples, seed, list(remarks)
         self.table, self.mean = checked(table, self.channels), None if mean is None else checked(mean, self.channels)
         for what, o in (('groups', groups), ('rows of metadata', metadata), ('records of the mean image', mean)):
             if o is not None and len(o) != len(self): raise DataError(f'{len(o)} {what} for {len(self)} records')
@@ -156,7 +158,7 @@ def interval(self:Reconstruction,
     "The 95 % interval of a score"
     return None if self.resamples() is None else middle(self.resamples()[name])
 
-# %% ../nbs/52_reconstruction.ipynb #9803a748
+# %% ../nbs/52_reconstruction.ipynb #c9a44f2e
 def spectrograms(
     autoencoder:Autoencoder, # a trained one
     waves:Waveforms,         # records
@@ -171,12 +173,13 @@ def measure(
     train:Waveforms=None,    # records it was trained on, for the mean image; nothing to compare with when None
     groups=None,             # event of each test record, (N,); what `test` knows when None
     name:str='autoencoder',  # what to call it
-    seed:int=0               # of the bootstrap
+    seed:int=0,              # of the bootstrap
+    remarks:Sequence[str]=() # what else a reader has to know; stands in `notes`
 ) -> Reconstruction:
     "Reconstruct records, and set the errors beside those of the mean image"
     autoencoder.check(test)
     mean = None if train is None else mean_image_errors(MeanImage(spectrograms(autoencoder, train)), spectrograms(autoencoder, test), autoencoder.channels)
-    return Reconstruction(autoencoder.errors(test), autoencoder.channels, test.groups if groups is None else groups, test.metadata, mean, name, seed=seed)
+    return Reconstruction(autoencoder.errors(test), autoencoder.channels, test.groups if groups is None else groups, test.metadata, mean, name, seed=seed, remarks=remarks)
 
 # %% ../nbs/52_reconstruction.ipynb #8bc53980
 FACETS = dict(label='source_type', instrument='trace_channel') | SLICES # slice: the column it is made of
@@ -228,6 +231,28 @@ def _ranked(self:Reconstruction, rows):
     extra = [c for c in SLICES.values() if c in self.metadata]
     return table.join(self.metadata[extra]).iloc[np.asarray(rows)].reset_index(names='index')
 
+# %% ../nbs/52_reconstruction.ipynb #3a8cec7e
+@patch
+def copies(self:Reconstruction) -> np.ndarray: # (N,) number of the first record that is the same; a record's own where it is the first or the only one
+    "Which records are there twice: those that the metadata call copies, and those that are as long, of one group, and with the same errors on each component"
+    values = np.column_stack([self.groups if self.known_groups else np.zeros(len(self)), self.table])
+    order = np.lexsort((self.table.mse, values[:, 0]))
+    apart = ~np.isclose(values[order][1:], values[order][:-1], rtol=1e-4, atol=1e-12).all(1)
+    part = pd.Series(np.concatenate([[0], apart.cumsum()]), order)
+    first = pd.Series(order, order).groupby(part).transform('min').sort_index().to_numpy()
+    return merged(first.astype(str), pairs=named_pairs(self.metadata, 'trace_duplicate_of')).astype(int)
+
+@patch
+def extremes(self:Reconstruction,
+    n:int=4 # of each, at most; none is both
+) -> tuple[np.ndarray, np.ndarray]: # numbers of the best records, and of the worst, the worst first
+    "The records that come back best and worst, of copies the first"
+    first = self.copies()
+    alone = np.flatnonzero(first == np.arange(len(self)))
+    order = alone[np.argsort(self.table.mse.to_numpy()[alone], kind='stable')]
+    best = order[:min(n, max(1, len(order)//2))]
+    return best, order[::-1][:min(n, len(order)//2)]
+
 # %% ../nbs/52_reconstruction.ipynb #b5d84c1f
 @patch(as_prop=True)
 def metrics(self:Reconstruction) -> dict:
@@ -249,12 +274,12 @@ def to_json(self:Reconstruction,
     path.write_text(json.dumps(self.metrics, indent=1, ensure_ascii=False, allow_nan=False) + '\n')
     return path
 
-# %% ../nbs/52_reconstruction.ipynb #2fa9c1d3
+# %% ../nbs/52_reconstruction.ipynb #899a9462
 @patch(as_prop=True)
 def notes(self:Reconstruction) -> list[str]:
     "What a reader has to know before trusting the numbers"
     s = self.scores()
-    return [text for text, holds in {
+    return self.remarks + [text for text, holds in {
         'no groups are known: every record counts as independent, and the intervals may be too narrow': not self.known_groups,
         'a single group: there is nothing to resample, so no intervals': self.n_groups == 1,
         f'only {self.n_groups} groups: the intervals are rough': 1 < self.n_groups < 10,

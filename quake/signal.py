@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LOG_FLOOR', 'SCALES', 'check_window', 'stft_shape', 'frames', 'stft', 'stft_axes', 'detrend', 'reflect', 'highpass',
-           'Affine', 'moments', 'standardise', 'magnitude', 'spectrogram', 'extremes', 'unit_range', 'find_floor',
-           'Analysed', 'by_length', 'FrontEnd']
+           'Affine', 'moments', 'standardise', 'level', 'magnitude', 'spectrogram', 'extremes', 'unit_range',
+           'find_floor', 'Analysed', 'by_length', 'FrontEnd']
 
 # %% ../nbs/03_signal.ipynb #126f6c7c
 import math
@@ -148,6 +148,16 @@ def standardise(
     by = moments(x, -1, eps)
     return by.apply(x), by.gain[..., 0] == 0
 
+# %% ../nbs/03_signal.ipynb #13f457ea
+def level(
+    x:Tensor,        # (..., time), any unit
+    eps:float=1e-6   # a trace that moves by no more than this share of its offset is dead
+) -> Affine: # (..., 1): offset, 0 for what moves, and a gain of 1
+    "The offset of traces that do not move"
+    low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
+    offset = torch.where(high - low <= 2*eps*high.abs(), low, 0.)
+    return Affine(offset, torch.ones_like(offset))
+
 # %% ../nbs/03_signal.ipynb #10d8aed9
 LOG_FLOOR = 1e-4 # added to the magnitude of a standardised trace before the logarithm: 80 dB below one standard deviation
 
@@ -189,7 +199,7 @@ def unit_range(
 # %% ../nbs/03_signal.ipynb #43cdb142
 SCALES = dict(standard=lambda spec: moments(spec, (-2, -1)), range=extremes, none=lambda spec: Affine())
 
-# %% ../nbs/03_signal.ipynb #2a9d760f
+# %% ../nbs/03_signal.ipynb #c9acf223
 def find_floor(
     records,         # whatever has a length and yields records (channel, time) by number: Waveforms, a list, an array
     nperseg:int=64,  # samples per window
@@ -198,16 +208,17 @@ def find_floor(
     most:int=200,    # records to look at, evenly chosen
     corner:float=0.  # high-pass them first, share of the sampling rate; 0 for none
 ) -> float: # in the unit of the records
-    "Median magnitude of the cells of many records; windows that miss samples do not count"
+    "Median magnitude of the cells of many records; windows that miss samples and channels that do not move do not count"
     rows = sorted({round(i*(len(records) - 1)/max(1, most - 1)) for i in range(most)}) if len(records) > most else range(len(records))
     mags = []
     for i in rows:
         x = torch.as_tensor(records[i]).float()
-        if x.shape[-1] < nperseg: continue
+        if x.shape[-1] >= nperseg: x = x[x.amax(-1) != x.amin(-1)]
+        if x.shape[-1] < nperseg or not len(x): continue
         mag = spectrogram(highpass(x, corner) if corner else x, nperseg, noverlap, nfft)
         mags.append(mag[..., ::math.ceil(mag.shape[-1]/256)].flatten()) # of an hour, some of it will do
     mags = torch.cat([o[o.isfinite()] for o in mags] or [torch.zeros(0)])
-    if not (mags > 0).any(): raise DataError(f'no level of noise found in {len(records):,} records: they are 0 throughout, miss samples everywhere or are shorter than nperseg={nperseg}')
+    if not (mags > 0).any(): raise DataError(f'no level of noise found in {len(records):,} records: they do not move, miss samples everywhere or are shorter than nperseg={nperseg}')
     found = mags.median().item()
     return found or mags[mags > 0].median().item()
 
@@ -238,7 +249,7 @@ def by_length(
         out[rows, ..., :part.shape[-1]] = part
     return out
 
-# %% ../nbs/03_signal.ipynb #06785b3d
+# %% ../nbs/03_signal.ipynb #326d3a70
 class FrontEnd(nn.Module):
     "From a batch of waveforms to a batch of spectrograms, on the batch's device"
     def __init__(self,
@@ -270,9 +281,9 @@ class FrontEnd(nn.Module):
     ) -> Tensor: # (..., time), float32
         "The first half: filtered and standardised records"
         x = self.filtered(x)
-        return standardise(x)[0] if self.zscore else x
+        return standardise(x)[0] if self.zscore else level(x).apply(x)
 
-    def filtered(self, x:Tensor) -> Tensor: return highpass(x.float(), self.highpass) if self.highpass else x.float()
+    def filtered(self, x:Tensor) -> Tensor: return highpass(level(x.float()).apply(x.float()), self.highpass) if self.highpass else x.float()
 
     def analyse(self,
         x:Tensor,        # (batch, channel, time), records of one length, any unit
@@ -282,7 +293,7 @@ class FrontEnd(nn.Module):
         lead = (lambda o: o[:, :1]) if first else (lambda o: o)
         with torch.autocast(x.device.type, enabled=False):
             x = self.filtered(x)
-            wave = moments(lead(x)) if self.zscore else Affine()
+            wave = moments(lead(x)) if self.zscore else level(x)
             z = stft(wave.apply(x), self.nperseg, self.noverlap, self.nfft)
             spec = magnitude(z, self.log, self.floor)
             scale = SCALES[self.scale](lead(spec))

@@ -79,7 +79,7 @@ class WaveformDataAdapter:
         self.classes = class_names(self.waves, classes) if labelled else []
         self._clean()
 
-# %% ../../nbs/17_data.adapter.ipynb #48290a09
+# %% ../../nbs/17_data.adapter.ipynb #7c2021d5
 def as_waveforms(events, labels, channels, labelled:bool) -> Waveforms:
     "Whatever the adapter was given, as `Waveforms`"
     if isinstance(events, Waveforms):
@@ -93,7 +93,7 @@ def as_waveforms(events, labels, channels, labelled:bool) -> Waveforms:
 def class_names(waves:Waveforms, classes:Sequence[str]|None) -> list[str]:
     "The classes to be told apart, two of them at least"
     names = waves.classes if classes is None else list(classes)
-    if len(names) < 2: raise DataError(f'all {len(waves)} records are {names[0]!r}: a classifier needs at least two classes')
+    if len(names) < 2: raise DataError(f'{f"all {len(waves)} records are" if len(waves) > 1 else "the only record is"} {names[0]!r}: a classifier needs at least two classes')
     return names
 
 # %% ../../nbs/17_data.adapter.ipynb #f2bc02e7
@@ -156,7 +156,7 @@ def front_end(self:WaveformDataAdapter) -> FrontEnd:
     "The module that standardises and makes spectrograms"
     return FrontEnd(self.nperseg, self.noverlap, zscore=TransformOP.ZSCORE in self.transforms, log=self.log, scale='none')
 
-# %% ../../nbs/17_data.adapter.ipynb #d37e3622
+# %% ../../nbs/17_data.adapter.ipynb #b2583406
 @patch
 def get_waveform_sets(self:WaveformDataAdapter) -> dict[str, RecordSet]: # 'train', 'dev' (where there is one), 'test'
     "The split as sets of waveforms (channel, time), in the unit of the source; with their lengths in place of classes where there are no labels"
@@ -169,6 +169,7 @@ def get_waveform_sets(self:WaveformDataAdapter) -> dict[str, RecordSet]: # 'trai
 @patch
 def _parted(self:WaveformDataAdapter) -> Waveforms: # with columns `split` and `split_group`
     "What each record is for"
+    self._enough()
     w, assign = self.waves, partial(assign_splits, test_ratio=self.test_ratio, val_ratio=self.val_ratio, seed=self.seed, groups=self.groups, by=self.split_by)
     try: return assign(w)
     except DataError as e:
@@ -177,6 +178,15 @@ def _parted(self:WaveformDataAdapter) -> Waveforms: # with columns `split` and `
     parted = assign(w.like(metadata=w.metadata.drop(columns='source_type')))
     warnings.warn(f'{w.name}: split without regard to labels, which are not needed here; with them it cannot be: {why}')
     return parted.like(metadata=parted.metadata.assign(source_type=w.metadata.source_type))
+
+@patch
+def _enough(self:WaveformDataAdapter) -> None:
+    "Refuse records that are too few to hold any out"
+    if self.classes or 'split' in self.waves.metadata: return # a class that has too few is named by the split
+    known = self.groups is not None and self.split_by != 'station'
+    n, least = len(set(self.groups)) if known else len(self.waves), 3 if self.val_ratio else 2
+    what = ('event' if known else 'record') + 's'*(n > 1)
+    if n < least: raise DataError(f'{self.waves.name}: only {n} {what}: nothing can be held out for the test' + ' and for validation'*bool(self.val_ratio))
 
 @patch
 def _pick(self:WaveformDataAdapter, i:np.ndarray, waves:Waveforms): # as `RecordSet` takes them
@@ -195,7 +205,7 @@ def get_datasets(self:WaveformDataAdapter) -> tuple[RecordSet, RecordSet]: # tra
         return torch.cat([one(s[rows][0]) for rows in torch.arange(len(s)).split(256)])
     return tuple(RecordSet(through(sets[s]), sets[s].waves, self.classes) for s in ('train', 'test'))
 
-# %% ../../nbs/17_data.adapter.ipynb #617d56e6
+# %% ../../nbs/17_data.adapter.ipynb #921d9d0c
 @patch
 def __repr__(self:WaveformDataAdapter):
     n, was, dead = self.waves.lengths, self.before, self.dead.sum()
@@ -204,7 +214,8 @@ def __repr__(self:WaveformDataAdapter):
     lines += [long + ', read from disk as needed'*isinstance(self.arrays, OnDisk)]
     for why, names in self.left_out.name.astype(str).groupby(self.left_out.reason.str.split(':').str[0]):
         lines += [f'{len(names):,} left out, {why}: {", ".join(names[:5])}' + ' …'*(len(names) > 5)]
-    if dead: lines += [f'{dead} dead channels in {self.dead.any(1).sum()} records become zeros']
+    with_dead = int(self.dead.any(1).sum())
+    if dead: lines += [f'dead channels, which become zeros: {dead:,} in {with_dead:,} record{"s"*(with_dead != 1)}']
     if 'split' in self.waves.metadata: lines += ['split as the column says; ratios and split_by do not count']
     if self.groups is None: lines += ['no groups known: the split cannot guard against leakage']
     return '\n'.join(lines)

@@ -90,7 +90,7 @@ def read(self:Waveforms,
     i = np.arange(len(self)) if i is None else np.asarray(i, dtype=int)
     return [self._checked(x, k) for x, k in zip(read_batch(self.arrays, self.rows[i]), i)]
 
-# %% ../../nbs/10_data.core.ipynb #f97c64d5
+# %% ../../nbs/10_data.core.ipynb #99330d62
 def event_array(
     event,                    # a DataFrame with a column per component, or an array (channel, time)
     channels:Sequence=COMPONENTS, # components to take, in this order
@@ -104,7 +104,7 @@ def event_array(
     types = pd.api.types
     wrong = [c for c in channels if not types.is_numeric_dtype(event[c]) or types.is_bool_dtype(event[c]) or types.is_complex_dtype(event[c])]
     if wrong: raise DataError(f'{name}: column {", ".join(wrong)} is not numeric ({event[wrong[0]].dtype})')
-    return np.array(event[list(channels)].to_numpy(dtype=np.float32).T, order="C") # a copy of its own
+    with np.errstate(over='ignore'): return np.array(event[list(channels)].to_numpy(dtype=np.float32).T, order="C") # a copy of its own; what float32 cannot hold is infinite
 
 # %% ../../nbs/10_data.core.ipynb #804bad8a
 def check_events(
@@ -269,7 +269,7 @@ def counts(self:Waveforms) -> pd.DataFrame: # index: class; columns: records, sh
         if column in table: out[title] = by[column].nunique()
     return out.rename_axis('class')
 
-# %% ../../nbs/10_data.core.ipynb #e38ff5cd
+# %% ../../nbs/10_data.core.ipynb #6cb94315
 def spread(values, unit:str='') -> str: # such as "20–70 s", or "unknown"
     "Smallest to largest, as text"
     values = pd.Series(values).dropna()
@@ -282,7 +282,7 @@ def summary(self:Waveforms) -> str:
     "Number, components, lengths and rates in one line"
     md = self.metadata
     lengths = spread(md.get('trace_npts'), ' samples') if 'trace_npts' in md else 'length read on demand'
-    return f'{self.name}: {len(self):,} records, {"".join(self.channels)}, {lengths}, {spread(md.get("trace_sampling_rate_hz"), " Hz").replace("unknown", "sampling rate unknown")}'
+    return f'{self.name}: {len(self):,} record{"s"*(len(self) != 1)}, {"".join(self.channels)}, {lengths}, {spread(md.get("trace_sampling_rate_hz"), " Hz").replace("unknown", "sampling rate unknown")}'
 
 # %% ../../nbs/10_data.core.ipynb #2c56b19f
 def left_out_text(

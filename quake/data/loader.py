@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['ONE', 'PICKLES', 'load_events', 'check_paths', 'load_pickle', 'load_folder', 'with_mixed_rates', 'pickles_in',
-           'kind_of', 'of_these', 'load_path', 'sources_in', 'told_apart', 'as_one', 'load']
+           'kind_of', 'of_these', 'tell_missing', 'load_path', 'sources_in', 'told_apart', 'as_one', 'load']
 
-# %% ../../nbs/19_data.loader.ipynb #0d3c06d2
+# %% ../../nbs/19_data.loader.ipynb #b7b31e12
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def kind_of(
     if pickles_in(path) and miniseed_files(path): raise DataError(f'{path}: holds pickles and miniSEED; name them one by one')
     return 'pickles' if pickles_in(path) else 'miniseed'
 
-# %% ../../nbs/19_data.loader.ipynb #563709e3
+# %% ../../nbs/19_data.loader.ipynb #70278f77
 def of_these(
     waves:Waveforms,        # records
     instruments:Sequence=() # band and instrument codes to take; all when empty
@@ -113,6 +114,16 @@ def of_these(
     if found.isna().all(): raise DataError(f'{waves.name} does not say which instruments its records are from (column trace_channel): {", ".join(wanted)} cannot be picked out')
     if not (rows := found.isin(wanted).to_numpy()).any(): raise DataError(f'{waves.name}: no record of {", ".join(wanted)}: it holds {", ".join(sorted(found.dropna().unique()))}')
     return waves[rows]
+
+def tell_missing(
+    waves:Waveforms,        # the records of some instruments
+    instruments:Sequence=() # those that were asked for
+) -> Waveforms: # the same
+    "Warn of instruments that were asked for and that no record is from"
+    found = set(waves.metadata.get('trace_channel', ()))
+    missing = [o for o in listed(instruments) if o not in found]
+    if missing: warnings.warn(f'{waves.name}: no record of {", ".join(missing)}, which was asked for; taken: {", ".join(sorted(map(str, found)))}')
+    return waves
 
 # %% ../../nbs/19_data.loader.ipynb #a1576be3
 def load_path(
@@ -165,7 +176,7 @@ def as_one(
     whole = Waveforms.concat(parts)
     return whole.like(metadata=mark_duplicates(whole.metadata))
 
-# %% ../../nbs/19_data.loader.ipynb #390510bb
+# %% ../../nbs/19_data.loader.ipynb #e1cc789b
 def load(
     paths:Sequence=(),            # pickles, miniSEED files or folders, stores; what lies in `resources`, or else synthetic records, when there are none
     channels:Sequence=(),         # components to take, in this order; those that the records have when empty
@@ -181,4 +192,4 @@ def load(
     paths = check_paths(paths) if isinstance(paths, (str, Path)) or len(paths) else sources_in(resources)
     if not paths: return of_these(pick_channels(synthesise(synthetic_records, seed=seed), channels or COMPONENTS), instruments)
     parts = [load_path(p, channels, sampling_rate, instruments, gaps, resample) for p in paths]
-    return as_one(parts, paths) if len(parts) > 1 else parts[0]
+    return tell_missing(as_one(parts, paths) if len(parts) > 1 else parts[0], instruments)

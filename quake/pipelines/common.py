@@ -6,17 +6,19 @@
 __all__ = ['GUARD_S', 'LEARNERS', 'DATA', 'CONFIG', 'OVERRIDE', 'RESUME', 'OUTPUT_DIR', 'GROUP_BY', 'GROUP_SIZE', 'TEST_RATIO',
            'SPLIT_BY', 'SELECT', 'RESAMPLE', 'SAMPLING_RATE', 'EPOCHS', 'BATCH_SIZE', 'LR', 'WORKERS', 'SEED',
            'PROGRESS', 'noise_before_p', 'load_data', 'selected', 'per_source', 'front_end', 'with_floor', 'adapt',
-           'start_run', 'make_augment', 'train_run', 'check_learner', 'resumed_config', 'check_same', 'split_of',
-           'check_same_split', 'seen_before', 'with_full_paths', 'only_given', 'go_on', 'data_said', 'asked_config']
+           'start_run', 'folder_said', 'make_augment', 'train_run', 'check_learner', 'resumed_config',
+           'with_full_paths', 'epochs_done', 'take_up', 'record_resumption', 'check_same', 'split_of',
+           'check_same_split', 'seen_before', 'only_given', 'go_on', 'data_said', 'asked_config']
 
-# %% ../../nbs/70_pipelines.common.ipynb #a18df028
+# %% ../../nbs/70_pipelines.common.ipynb #d9d3627e
 import dataclasses
 import os
-import time
+from datetime import datetime
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import torch
 import typer
 
 from ..config import CleaningConfig, DataConfig, FrontEndConfig, TrainAutoencoder, TrainHybridViT, load_config, make_config
@@ -32,7 +34,7 @@ from ..data.splits import groups_of, kinds, merged, time_pairs
 from ..signal import LOG_FLOOR, FrontEnd, find_floor
 from ..training.run import Run, fingerprint
 from ..training.trained import save_weights, weights_of
-from ..training.trainer import Task, Throughput, batches, fit, make_trainer
+from ..training.trainer import Task, Throughput, batches, fit, make_trainer, warmup_cosine
 
 # %% ../../nbs/70_pipelines.common.ipynb #e35fcec8
 GUARD_S = 2. # between the end of a noise record and P
@@ -69,7 +71,7 @@ def selected(waves:Waveforms, expr:str, say=print) -> Waveforms:
     say(f'{len(few):,} of {len(waves):,} records meet {expr!r}')
     return few.like(metadata=mark_duplicates(few.metadata)) # the record that tied two others may be gone
 
-# %% ../../nbs/70_pipelines.common.ipynb #8f198953
+# %% ../../nbs/70_pipelines.common.ipynb #0ad39ffb
 def per_source(
     waves:Waveforms, # records
     most:int=12      # so many files are named
@@ -77,8 +79,9 @@ def per_source(
     "How many records each file gave; nothing for records that come from no file"
     if 'source_file' not in waves.metadata: return ''
     counts, n = waves.metadata.source_file.fillna('no file named').value_counts(sort=False), len(waves)
-    named = ''.join(f'{name}: {k:,} records\n' for name, k in counts.items()) if len(counts) <= most else f'{len(counts):,} files\n'
-    return f'{named}in all: {n:,} records\n\n'
+    many = lambda k: f'{k:,} record' + 's'*(k != 1)
+    named = ''.join(f'{name}: {many(k)}\n' for name, k in counts.items()) if len(counts) <= most else f'{len(counts):,} files\n'
+    return f'{named}in all: {many(n)}\n\n'
 
 # %% ../../nbs/70_pipelines.common.ipynb #569cd46d
 def front_end(
@@ -113,7 +116,7 @@ def adapt(
                                groups=groups_of(waves, d.group_by, d.group_size), log=f.log, seed=cfg.seed, split_by=d.split_by, classes=classes,
                                in_memory=dict(auto=None, memory=True, disk=False)[d.held_in], labelled=labelled, min_samples=min_samples or f.nperseg)
 
-# %% ../../nbs/70_pipelines.common.ipynb #826ba599
+# %% ../../nbs/70_pipelines.common.ipynb #104b1629
 def start_run(
     learner:str,         # the run's parent folder: hvit, autoencoder
     cfg,                 # everything
@@ -124,10 +127,18 @@ def start_run(
 ) -> Run:
     "A run folder that knows its settings, its data and its split"
     run, waves = Run.create(learner, cfg.output_dir), adapter.waves
-    run.save_config(with_full_paths(cfg), learner=learner, seed=cfg.seed, channels=list(waves.channels), sampling_rate=waves.sampling_rate, parameters=sum(p.numel() for p in model.parameters()), **facts,
-                    data=dict(name=waves.name, records=len(waves), left_out=[*waves.left_out.file.astype(str), *adapter.left_out.name.astype(str)], fingerprint=fingerprint(adapter.arrays, kinds(waves))))
+    left = pd.concat([waves.left_out[['file', 'reason']], adapter.left_out[['name', 'reason']].set_axis(['file', 'reason'], axis=1)])
+    if len(left): left.to_csv(run.path/'left_out.csv', index=False)
     pd.concat([s.waves.metadata for s in sets.values()]).to_csv(run.path/'split.csv', index=False)
+    run.save_config(with_full_paths(cfg), learner=learner, seed=cfg.seed, channels=list(waves.channels), sampling_rate=waves.sampling_rate, parameters=sum(p.numel() for p in model.parameters()), **facts,
+                    data=dict(name=waves.name, records=len(waves), left_out=len(left), fingerprint=fingerprint(adapter.arrays, kinds(waves)))) # the last: a folder with it is a run
     return run
+
+def folder_said(
+    run:Run # a run
+) -> str:
+    "Where the run is, and where it lists what was left out"
+    return f'\nrun folder: {run.path}' + '\nwhat was left out: all of it is listed in left_out.csv of the run folder'*(run.path/'left_out.csv').exists()
 
 # %% ../../nbs/70_pipelines.common.ipynb #09c51bca
 def make_augment(
@@ -138,7 +149,7 @@ def make_augment(
     a = cfg.augment
     return Augment(a, waves.channels, cfg.seed, noise_bank(waves, a.noise_from, cfg.seed) if a.noise_p else None)
 
-# %% ../../nbs/70_pipelines.common.ipynb #6a5fe62f
+# %% ../../nbs/70_pipelines.common.ipynb #e9836639
 def train_run(
     cfg,            # section `trainer`, and `seed`
     run:Run,        # where it writes
@@ -147,12 +158,12 @@ def train_run(
     resume=None     # a checkpoint to go on from
 ) -> dict: # what training took
     "Train, and leave the chosen weights in the model and in the run folder"
-    t, meter, began = cfg.trainer, Throughput(), time.perf_counter()
+    t, meter = cfg.trainer, Throughput()
     trainer = make_trainer(t, run, cfg.seed, 'dev' in sets, cfg.optim.ema_decay, (meter,))
     val = batches(sets['dev'], min(256, 8*t.batch_size), workers=t.workers) if 'dev' in sets else None
     fit(trainer, task, batches(sets['train'], t.batch_size, cfg.seed, shuffle=True, workers=t.workers), val, resume)
     save_weights(weights_of(task, run, t.select), run)
-    return dict(epochs=trainer.current_epoch, seconds=time.perf_counter() - began, records_per_s=meter.rate, precision=str(trainer.precision), device=str(trainer.strategy.root_device))
+    return dict(epochs=trainer.current_epoch, seconds=meter.seconds, records_per_s=meter.rate, precision=str(trainer.precision), device=str(trainer.strategy.root_device))
 
 # %% ../../nbs/70_pipelines.common.ipynb #bc11591d
 LEARNERS = dict(hvit=(TrainHybridViT, 'train-hvit', 'evaluate'), autoencoder=(TrainAutoencoder, 'train-autoencoder', 'reconstruct')) # settings; command that trains, command that looks
@@ -165,7 +176,7 @@ def check_learner(
     known = LEARNERS.get(run.read_config()[1].get('learner', 'hvit'))
     if known and known[0] is not schema: raise DataError(f'{run.path} is a run of quake {known[1]}: go on with it by quake {known[1]} --resume {run.path}, look at it by quake {known[2]} {run.path}')
 
-# %% ../../nbs/70_pipelines.common.ipynb #4849db4d
+# %% ../../nbs/70_pipelines.common.ipynb #c12a7fbd
 def resumed_config(
     run:Run,   # a run to go on with
     schema,    # the dataclass of its settings
@@ -174,8 +185,51 @@ def resumed_config(
     "The configuration of a run to go on with"
     check_learner(run, schema)
     own = make_config(schema, (str(run.path), run.read_config()[0]))
-    if cfg is not None: own.trainer.max_epochs, own.trainer.progress, own.trainer.device = cfg.trainer.max_epochs, cfg.trainer.progress, cfg.trainer.device
+    if cfg is not None: own.trainer = dataclasses.replace(own.trainer, **{k: getattr(cfg.trainer, k) for k in ('max_epochs', 'progress', 'device', 'workers')})
     return own
+
+# %% ../../nbs/70_pipelines.common.ipynb #f6847dc5
+def with_full_paths(
+    cfg # a configuration with sections `data` and `cleaning`
+): # the same, paths absolute
+    "Paths that mean the same in every folder"
+    full = lambda p: None if p is None else os.path.abspath(p)
+    cleaning = dataclasses.replace(cfg.cleaning, response=full(cfg.cleaning.response), bands=full(cfg.cleaning.bands))
+    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, paths=[full(p) for p in cfg.data.paths]), cleaning=cleaning)
+
+# %% ../../nbs/70_pipelines.common.ipynb #a7458c18
+def epochs_done(
+    run:Run # a run
+) -> int:
+    "How many epochs are complete, by the last checkpoint"
+    last = run.checkpoints/'last.ckpt'
+    return torch.load(last, 'cpu', mmap=True, weights_only=True)['epoch'] + 1 if last.exists() else 0
+
+def take_up(
+    run:Run,   # a run to go on with
+    schema,    # the dataclass of its settings
+    cfg=None,  # what was asked for now
+    say=print  # how to speak
+) -> tuple: # an instance of `schema`; epochs that are done
+    "The configuration of a run to go on with, checked, and what becomes of it"
+    own, done, planned = resumed_config(run, schema, cfg), epochs_done(run), run.read_config()[0]['trainer']['max_epochs']
+    epochs = own.trainer.max_epochs
+    if epochs < done: raise ConfigError(f'{run.path}: {done} epochs are done: give --epochs {done} or more')
+    if not done: say(f'{run.path} ended before its first epoch did: it begins from the start, with its own settings and split')
+    elif done < epochs != planned:
+        share = warmup_cosine(*(1000*k for k in (done, own.optim.warmup_epochs, epochs)), own.optim.min_lr) # in thousandths of an epoch
+        say(f'the learning rate rises and falls over {epochs} epochs now, not over {planned}: it goes on at {share:.0%} of optim.lr')
+    return own, done
+
+def record_resumption(
+    run:Run,  # a run to go on with
+    cfg,      # its configuration from now on
+    done:int  # epochs that are done
+) -> None:
+    "Write down the settings, and that the run was gone on with"
+    settings, facts = run.read_config()
+    note = dict(epoch=done, max_epochs_before=settings['trainer']['max_epochs'], date=datetime.now().isoformat(timespec='seconds'))
+    run.save_config(with_full_paths(cfg), **facts | dict(resumed=[*facts.get('resumed', []), note]))
 
 # %% ../../nbs/70_pipelines.common.ipynb #5ca402ae
 def check_same(
@@ -220,15 +274,6 @@ def seen_before(
     table = pd.concat([train[timed], md[timed].astype(str)], ignore_index=True).assign(trace_npts=lambda d: pd.to_numeric(d.trace_npts, errors='coerce'), trace_sampling_rate_hz=lambda d: pd.to_numeric(d.trace_sampling_rate_hz, errors='coerce'))
     groups = merged(np.arange(len(table)).astype(str), pairs=time_pairs(table))
     return known | np.isin(groups[len(train):], groups[:len(train)])
-
-# %% ../../nbs/70_pipelines.common.ipynb #f6847dc5
-def with_full_paths(
-    cfg # a configuration with sections `data` and `cleaning`
-): # the same, paths absolute
-    "Paths that mean the same in every folder"
-    full = lambda p: None if p is None else os.path.abspath(p)
-    cleaning = dataclasses.replace(cfg.cleaning, response=full(cfg.cleaning.response), bands=full(cfg.cleaning.bands))
-    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, paths=[full(p) for p in cfg.data.paths]), cleaning=cleaning)
 
 # %% ../../nbs/70_pipelines.common.ipynb #475f68f3
 def only_given(

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['DRAWN', 'least_samples', 'records_of', 'draw_data', 'build_model', 'make_task', 'to_paint', 'only',
-           'open_autoencoder', 'sets_of', 'same_sets', 'evaluate', 'train_autoencoder', 'command', 'main']
+           'open_autoencoder', 'sets_of', 'same_sets', 'evaluate', 'train_autoencoder', 'check_overlap', 'command',
+           'main']
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #9a96a9b5
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #583de563
 import re
 import sys
 from typing import Annotated
@@ -24,7 +25,7 @@ from ..data.records import OnDisk, RecordSet
 from ..data.splits import kinds
 from ..models.autoencoder import ConvAutoencoder
 from .common import (BATCH_SIZE, CONFIG, DATA, EPOCHS, GROUP_BY, GROUP_SIZE, LR, OUTPUT_DIR, OVERRIDE, PROGRESS, RESAMPLE, RESUME, SAMPLING_RATE, SEED, SELECT, SPLIT_BY, TEST_RATIO, WORKERS,
-                                    adapt, asked_config, check_same, check_same_split, data_said, front_end, load_data, make_augment, per_source, resumed_config, start_run, train_run, with_floor, with_full_paths)
+                                    adapt, asked_config, check_same, check_same_split, data_said, folder_said, front_end, load_data, make_augment, per_source, record_resumption, resumed_config, start_run, take_up, train_run, with_floor)
 from ..reconstruction import Reconstruction, measure
 from ..reconstruction_figures import write_reconstruction
 from ..training.autoencoder import Autoencoder, AutoencoderTask
@@ -107,7 +108,7 @@ def only(
     x = OnDisk(s.waves[rows]) if isinstance(s.x, OnDisk) else [s.x[i] for i in rows] if isinstance(s.x, list) else s.x[rows]
     return RecordSet(x, s.waves[rows], s.classes)
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #61b3dbd4
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #2fc0c825
 def open_autoencoder(
     run,              # a `Run`, or the path of a run folder
     device:str='auto' # auto, cpu or cuda
@@ -116,7 +117,9 @@ def open_autoencoder(
     cfg = resumed_config(run := Run.open(run), TrainAutoencoder)
     facts = run.read_config()[1]
     model = load_weights(build_model(cfg, len(facts['channels'])), run)
-    return Autoencoder(model, front_end(cfg.front_end), facts['channels'], facts['sampling_rate'], device, cfg.trainer.precision)
+    autoencoder = Autoencoder(model, front_end(cfg.front_end), facts['channels'], facts['sampling_rate'], device, cfg.trainer.precision)
+    autoencoder.trained_with_noise = cfg.augment.noise_p > 0
+    return autoencoder
 
 # %% ../../nbs/75_pipelines.train_autoencoder.ipynb #153e7bac
 def sets_of(
@@ -154,14 +157,15 @@ def evaluate(
     plt.close('all')
     return r
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #085d9ff3
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #1cba6678
 def train_autoencoder(
     cfg:TrainAutoencoder=None, # everything; the defaults when None
     resume=None,               # a run to go on with: a `Run` or its path; its own configuration counts
     say=print                  # how to speak
 ) -> Run:
     "Load, look, split, train, reconstruct; everything ends up in a run folder"
-    if resume is not None: cfg = resumed_config(Run.open(resume), TrainAutoencoder, cfg)
+    done = 0 # epochs
+    if resume is not None: cfg, done = take_up(Run.open(resume), TrainAutoencoder, cfg, say)
     cfg = cfg or TrainAutoencoder()
     pick_precision(cfg.trainer.precision, pick_device(cfg.trainer.device)); front_end(cfg.front_end) # errors now rather than after loading
     waves = load_data(cfg.data, cfg.cleaning, say)
@@ -174,10 +178,10 @@ def train_autoencoder(
     shape = front_end(cfg.front_end).shape(int(np.median(adapter.waves.lengths)))
     say(f'\n{model.summary(shape)}\nfloor of the logarithm: {cfg.front_end.floor or "1e-4 standard deviations"}')
     run = start_run('autoencoder', cfg, adapter, sets, model) if resume is None else Run.open(resume)
-    if resume is not None: run.save_config(with_full_paths(cfg), **run.read_config()[1])
-    say(f'\nrun folder: {run.path}')
+    if resume is not None: record_resumption(run, cfg, done)
+    say(folder_said(run))
     draw_data(adapter.waves, cfg, run)
-    took = train_run(cfg, run, painted, make_task(cfg, sets['train'], model), resume and run.checkpoint('last'))
+    took = train_run(cfg, run, painted, make_task(cfg, sets['train'], model), run.checkpoint('last') if done else None)
     if took['records_per_s'] is None: took = run.metrics.get('training', took) # nothing was left to train
     run.save_figure(run.plot_history(), 'training')
     run.save_metrics(training=took)
@@ -185,7 +189,16 @@ def train_autoencoder(
     say(f'\neverything is in {run.path}')
     return run
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #a1af27fe
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #3d98c399
+def check_overlap(
+    cfg:TrainAutoencoder, # its section `front_end`
+    noverlap:int|None     # behind --noverlap
+) -> None:
+    "Refuse a window that is no longer than the overlap nobody asked for"
+    f = cfg.front_end
+    if noverlap is None and f.noverlap >= f.nperseg: raise ConfigError(f'--nperseg {f.nperseg} is not above the overlap of neighbouring windows, {f.noverlap} samples by default: give --noverlap too, {3*f.nperseg//4} say')
+
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #d3bdf340
 def command(
     data:DATA=[],
     config:CONFIG='autoencoder',
@@ -215,7 +228,9 @@ def command(
     said = dict(data=data_said(data, channels, instruments, group_by=group_by, group_size=group_size, test_ratio=test_ratio, sampling_rate=sampling_rate, split_by=split_by, select=select),
                 cleaning=dict(resample=resample), front_end=dict(nperseg=nperseg, noverlap=noverlap, nfft=nfft), optim=dict(lr=lr),
                 trainer=dict(max_epochs=num_epochs, batch_size=batch_size, workers=num_workers, progress=progress), seed=seed, output_dir=output_dir)
-    train_autoencoder(asked_config(TrainAutoencoder, 'autoencoder', config, override, resume, said), resume)
+    cfg = asked_config(TrainAutoencoder, 'autoencoder', config, override, resume, said)
+    check_overlap(cfg, noverlap)
+    train_autoencoder(cfg, resume)
 
 # %% ../../nbs/75_pipelines.train_autoencoder.ipynb #2cc69418
 def main(args=None) -> int:

@@ -7,7 +7,7 @@ __all__ = ['WORDS', 'draw_data', 'spectrogram_shape', 'build_model', 'start', 'm
            'Filtered', 'as_seen', 'write_evaluation', 'train_hvit', 'evaluate_run', 'evaluate_elsewhere', 'command',
            'main']
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #ca73ce97
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #8ba3df14
 import dataclasses
 import re
 import sys
@@ -34,7 +34,7 @@ from ..evaluation import Evaluation
 from ..evaluation_figures import save_figures
 from ..models.hybrid_vit import HybridViT, model_summary
 from .common import (BATCH_SIZE, CONFIG, DATA, EPOCHS, GROUP_BY, GROUP_SIZE, LR, OUTPUT_DIR, OVERRIDE, PROGRESS, RESAMPLE, RESUME, SAMPLING_RATE, SEED, SELECT, SPLIT_BY, TEST_RATIO, WORKERS,
-                                    adapt, asked_config, check_same, check_same_split, data_said, front_end, load_data, make_augment, per_source, resumed_config, seen_before, start_run, train_run, with_floor, with_full_paths)
+                                    adapt, asked_config, check_same, check_same_split, data_said, folder_said, front_end, load_data, make_augment, per_source, record_resumption, resumed_config, seen_before, start_run, take_up, train_run, with_floor)
 from ..training.classifier import Classifier, ClassifierTask, class_weights
 from ..training.run import Run
 from ..training.trained import load_weights
@@ -154,14 +154,15 @@ def write_evaluation(
     run.log_figures()
     plt.close('all')
 
-# %% ../../nbs/74_pipelines.train_hvit.ipynb #53d7962a
+# %% ../../nbs/74_pipelines.train_hvit.ipynb #092dea08
 def train_hvit(
     cfg:TrainHybridViT=None, # everything; the defaults when None
     resume=None,             # a run to go on with: a `Run` or its path; its own configuration counts
     say=print                # how to speak
 ) -> Run:
     "Load, look, split, train, evaluate; everything ends up in a run folder"
-    if resume is not None: cfg = resumed_config(Run.open(resume), TrainHybridViT, cfg)
+    done = 0 # epochs
+    if resume is not None: cfg, done = take_up(Run.open(resume), TrainHybridViT, cfg, say)
     cfg = cfg or TrainHybridViT()
     pick_precision(cfg.trainer.precision, pick_device(cfg.trainer.device)) # an error now rather than after loading
     waves = load_data(cfg.data, cfg.cleaning, say)
@@ -170,15 +171,15 @@ def train_hvit(
     sets = adapter.get_waveform_sets()
     cfg = with_floor(cfg, sets['train'].waves)
     say(f'\n{adapter!r}\n\n{adapter.table.to_string()}')
-    model = build_model(cfg, len(adapter.classes), spectrogram_shape(cfg, sets['train']), False if resume else None)
-    say(f'\n{model_summary(model)}\nweights: {model.weights_from if resume is None else "from the run"}')
+    model = build_model(cfg, len(adapter.classes), spectrogram_shape(cfg, sets['train']), False if done else None)
+    say(f'\n{model_summary(model)}\nweights: {"from the run" if done else model.weights_from}')
     run = start(cfg, adapter, sets, model) if resume is None else check_same(Run.open(resume), adapter.arrays, kinds(adapter.waves), adapter.waves.name)
     if resume is not None:
         check_same_split(run, sets)
-        run.save_config(with_full_paths(cfg), **run.read_config()[1])
-    say(f'\nrun folder: {run.path}')
+        record_resumption(run, cfg, done)
+    say(folder_said(run))
     draw_data(adapter.waves, cfg, run)
-    took = train_run(cfg, run, sets, make_task(cfg, sets['train'], model), resume and run.checkpoint('last'))
+    took = train_run(cfg, run, sets, make_task(cfg, sets['train'], model), run.checkpoint('last') if done else None)
     if took['records_per_s'] is None: took = run.metrics.get('training', took) # nothing was left to train
     classifier = open_classifier(run, cfg.trainer.device)
     e = evaluate(classifier, sets['test'], sets['train'], cfg.seed)

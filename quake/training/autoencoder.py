@@ -29,7 +29,7 @@ from .trained import Trained
 from .trainer import Task
 from ..visualization.style import SEQUENTIAL
 
-# %% ../../nbs/43a_training.autoencoder.ipynb #ae20e52d
+# %% ../../nbs/43a_training.autoencoder.ipynb #d986df0f
 def misfit(
     y:Tensor,          # reconstructions (batch, channel, frequency, frame)
     x:Tensor,          # what they should be
@@ -46,6 +46,7 @@ def masked_mse(
     frames:Tensor=None # true frames of each record (batch,); all when None
 ) -> Tensor: # ()
     "Mean squared error over all true cells of a batch"
+    if frames is None or bool((frames == x.shape[-1]).all()): return F.mse_loss(y.float(), x.float()) # nothing is padding: half of the time
     d, n = misfit(y, x, frames)
     return d.square().sum()/(n.sum()*x.shape[1])
 
@@ -90,7 +91,7 @@ def picture(
         rows.append(np.concatenate([np.pad(t, ((0, 4), (0, 4), (0, 0)), constant_values=255) for t in tiles], 1))
     return np.concatenate(rows)
 
-# %% ../../nbs/43a_training.autoencoder.ipynb #7fb6d094
+# %% ../../nbs/43a_training.autoencoder.ipynb #d3bde6da
 class AutoencoderTask(Task):
     "Trains a model to give back the spectrograms that it is shown"
     def __init__(self,
@@ -133,7 +134,7 @@ class AutoencoderTask(Task):
         frames = self.front_end.frames(lengths)
         spec, target = self.augmented(x, lengths, records) if self.augment else (self.front_end(x, lengths),)*2
         loss = masked_mse(self.as_run[0](spec, frames), target, frames)
-        self.log('train/loss', loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=int(frames.sum()))
+        self.add_loss(loss, int(frames.sum()))
         return loss
 
     def validation_step(self, batch, batch_idx):
@@ -166,9 +167,11 @@ def similar(
         out += [order[i:i+batch_size] for i in range(0, len(order), batch_size)]
     return out
 
-# %% ../../nbs/43a_training.autoencoder.ipynb #45267df1
+# %% ../../nbs/43a_training.autoencoder.ipynb #59070e3c
 class Autoencoder(Trained):
     "A trained autoencoder with all it needs to look at a record"
+    trained_with_noise:bool|None = None # was noise added to what it was shown, for it to take off? None where nobody said
+
     @property
     def least(self) -> int: # samples
         "The shortest record that makes one latent cell"
@@ -180,7 +183,7 @@ class Autoencoder(Trained):
         "Refuse records that are not what the model was trained on, or say what differs"
         super().check(waves)
         short = np.flatnonzero(waves.lengths < self.least)
-        if len(short): raise DataError(f'{record_names(waves)[short[0]]} has {waves.lengths[short[0]]} samples, this autoencoder needs {self.least}' + f' ({len(short)} such records)'*(len(short) > 1))
+        if len(short): raise DataError(f'{record_names(waves)[short[0]]} has {waves.lengths[short[0]]} samples, this autoencoder needs {self.least}' + f' ({len(short)} such records)'*(len(short) > 1) + f': leave out what is too short, with waves[waves.lengths >= {self.least}]')
 
     def __repr__(self): return (f'{type(self.model).__name__} of {"".join(self.channels)} records of {self.least} samples or more' + (f' at {self.sampling_rate:g} Hz' if self.sampling_rate else ''))
 

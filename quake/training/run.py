@@ -114,7 +114,7 @@ def add_facts(self:Run, **facts) -> None:
     text = (self.path/'config.yaml').read_text().partition(FOUND)[0]
     (self.path/'config.yaml').write_text(text + FOUND + yaml.safe_dump(dict(run=self.read_config()[1] | facts), sort_keys=False, allow_unicode=True))
 
-# %% ../../nbs/41_training.run.ipynb #f2e27e9b
+# %% ../../nbs/41_training.run.ipynb #05bfa84d
 @patch
 def checkpoint(self:Run,
     which:str='last' # 'last', 'best', or a file name in checkpoints/
@@ -122,7 +122,7 @@ def checkpoint(self:Run,
     "The path of a checkpoint"
     path = self.checkpoints/(which if which.endswith('.ckpt') else f'{which}.ckpt')
     if not path.exists():
-        raise DataError(f'{self.path}: no checkpoint {which!r}; there are: ' + (', '.join(sorted(p.stem for p in self.checkpoints.glob('*.ckpt'))) or 'none, the run ended before its first epoch did'))
+        raise DataError(f'{self.path}: no checkpoint {which!r}; there are: ' + (', '.join(sorted(p.stem for p in self.checkpoints.glob('*.ckpt'))) or 'none, the run ended before its first epoch did; --resume begins it anew'))
     return path
 
 # %% ../../nbs/41_training.run.ipynb #6d131b50

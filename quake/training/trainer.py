@@ -7,7 +7,7 @@ __all__ = ['BATCH_POOL', 'block_order', 'by_length', 'BatchSampler', 'batches', 
            'average_weights', 'Throughput', 'has_bf16', 'pick_device', 'pick_precision', 'checkpoint_callbacks',
            'quiet', 'Events', 'make_trainer', 'fit', 'decay_groups', 'make_optimizer', 'Task']
 
-# %% ../../nbs/42_training.trainer.ipynb #8b4d23a9
+# %% ../../nbs/42_training.trainer.ipynb #efc475a4
 import logging
 import math
 import time
@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..config import ClassifierOptimConfig, OptimConfig, TrainerConfig
 from ..core import ConfigError, DataError, QuakeError, rng, seed_for
-from ..data.records import POOL
+from ..data.records import POOL, record_names
 from .run import Run
 
 # %% ../../nbs/42_training.trainer.ipynb #6cb3dbab
@@ -136,10 +136,10 @@ def average_weights(
         else: torch._foreach_copy_(average, current)
     return WeightAveraging(multi_avg_fn=update)
 
-# %% ../../nbs/42_training.trainer.ipynb #ce960f3c
+# %% ../../nbs/42_training.trainer.ipynb #b7da3f66
 class Throughput(Callback):
-    "Measures training records per second, epoch by epoch"
-    def __init__(self): self.rates = []
+    "Measures training records per second, epoch by epoch, and the time of a run"
+    def __init__(self): self.rates, self.before, self.began = [], 0., time.perf_counter()
     def on_train_epoch_start(self, trainer, module): self.start, self.records = time.perf_counter(), 0
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         self.records += len(batch[0])
@@ -148,6 +148,10 @@ class Throughput(Callback):
             self.rates.append(self.records/(time.perf_counter() - self.start))
             module.log('train/records_per_s', self.rates[-1], on_step=False, on_epoch=True)
 
+    def state_dict(self): return dict(seconds=self.seconds)
+    def load_state_dict(self, state): self.before = state['seconds']
+    @property
+    def seconds(self): return self.before + time.perf_counter() - self.began # s, the sessions before this one included
     @property
     def rate(self): return float(np.median(self.rates[1:] or self.rates)) if self.rates else None # records/s; the first epoch warms up
 
@@ -264,7 +268,7 @@ def make_optimizer(
     if cfg.name == 'sgd': return torch.optim.SGD(groups, cfg.lr, momentum=0.9, weight_decay=cfg.weight_decay, nesterov=True)
     return dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)[cfg.name](groups, cfg.lr, weight_decay=cfg.weight_decay, fused=True)
 
-# %% ../../nbs/42_training.trainer.ipynb #4590b4b9
+# %% ../../nbs/42_training.trainer.ipynb #0f4b5e04
 class Task(LightningModule):
     "What a learner adds to: a `training_step` and a `validation_step` of its own"
     def __init__(self,
@@ -273,6 +277,7 @@ class Task(LightningModule):
     ):
         super().__init__()
         self.model, self.optim = model, optim
+        self.total, self.count = 0., 0 # of the losses of an epoch
 
     def configure_optimizers(self):
         optimizer, total = make_optimizer(self.model, self.optim), self.trainer.estimated_stepping_batches
@@ -283,8 +288,30 @@ class Task(LightningModule):
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None): # Lightning's own refuses fused AdamW
         if gradient_clip_val: nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
 
+    def on_train_epoch_start(self): self.total, self.count = 0., 0
+    def add_loss(self,
+        loss:torch.Tensor, # mean loss of a batch
+        n:int              # what it is the mean of: records, frames
+    ):
+        "One batch more in the mean of the epoch, `train/loss`"
+        self.total, self.count = self.total + n*loss.detach(), self.count + n
+    def on_train_epoch_end(self):
+        if self.count: self.log('train/loss', self.total/self.count, prog_bar=True)
+
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if not torch.isfinite(outputs['loss']):
-            raise DataError(f'the loss is {outputs["loss"].item()} in epoch {self.current_epoch}, batch {batch_idx} (records {batch[-1].tolist()[:8]} …): '
-                            'lower optim.lr, set trainer.precision: 32, or look at those records'
-                            + ('; checkpoints/last.ckpt is from the epoch before' if self.current_epoch else ''))
+            raise DataError(f'the loss is {outputs["loss"].item()} in epoch {self.current_epoch}, batch {batch_idx}{self.blame(batch)}' + ('; checkpoints/last.ckpt is from the epoch before' if self.current_epoch else ''))
+
+    @torch.no_grad()
+    def blame(self, batch, most:int=8) -> str:
+        "Which records of a batch have an input that is not finite, or else all of them; and what to do"
+        seen = getattr(self, 'front_end', nn.Identity())(batch[0])
+        wrong = ~torch.isfinite(seen).flatten(1).all(1).cpu()
+        names = self.names(batch[-1])[wrong.numpy() if wrong.any() else slice(None)]
+        listed = ', '.join(names[:most]) + ' …'*(len(names) > most)
+        return f': the input is not finite in {listed}: look at it, or leave it out' if wrong.any() else f' (records {listed}): lower optim.lr, set trainer.precision: 32, or look at those records'
+
+    def names(self, rows:torch.Tensor) -> np.ndarray: # (record,)
+        "What some training records are called"
+        waves = getattr(self.trainer.train_dataloader.dataset, 'waves', None)
+        return np.array([f'record {i}' for i in rows.tolist()]) if waves is None else record_names(waves)[rows.tolist()].astype(str)

@@ -111,15 +111,21 @@ def _draw_decibels(ax, db, n, rate, extent, db_range):
     ax.yaxis.set_major_locator(MaxNLocator(5))
     return im
 
-# %% ../../nbs/22_visualization.spectrogram.ipynb #ea2f668c
+# %% ../../nbs/22_visualization.spectrogram.ipynb #72e7f607
 def _mark(axs, name, at, rate):
     "An arrival: a line through waveform and spectrogram, its name above"
     if at is None or np.isnan(at): return
-    at = at/(rate or 1)
+    at, (low, high) = at/(rate or 1), axs[1, 0].get_xlim()
+    if not low <= at <= high: return # in what was cut off
     for ax in axs[0]: ax.axvline(at, color=PICKS[name], lw=0.9)
     for ax in axs[1]: ax.axvline(at, color='white', lw=0.9, ls=(0, (4, 2)))
     look = dict(color=PICKS[name], weight='bold', ha='right' if name == 'P' else 'left')
     for ax in axs[0]: ax.text(at, 1, name, transform=ax.get_xaxis_transform(), **look)
+
+def _lifted(facts, n):
+    "How far above the waveform a component's letter stands, in points: higher where the name of an arrival needs the place beside it"
+    near = any(0 <= facts[k] < 0.15*n for k in ('p', 's') if facts.get(k) is not None)
+    return 15 if near else None # the style's
 
 def _label(fig, axs, im, rate, ref):
     "Axis labels and the one colour bar"
@@ -129,13 +135,13 @@ def _label(fig, axs, im, rate, ref):
     bar.set_label('dB' + (f' re {ref:g}' if ref else ' re maximum'))
     bar.outline.set_visible(False)
 
-# %% ../../nbs/22_visualization.spectrogram.ipynb #6c3c3152
+# %% ../../nbs/22_visualization.spectrogram.ipynb #faa15305
 def _draw_columns(axs, x, db, facts, names, extent, db_range):
     "A waveform and its spectrogram in each column, and the arrivals; the last image"
     rate, colour = facts.get('sampling_rate'), class_colours([facts['label']])[facts['label']] if 'label' in facts else INK
     for ax,trace,name in zip(axs[0], x, names):
         _draw_trace(ax, trace, rate, colour)
-        ax.set_title(name)
+        ax.set_title(name, pad=_lifted(facts, x.shape[-1]))
     for ax,image in zip(axs[1], db): im = _draw_decibels(ax, image, x.shape[-1], rate, extent, db_range)
     for name in ('P', 'S'): _mark(axs, name, facts.get(name.lower()), rate)
     return im
