@@ -277,11 +277,12 @@ def settled(config:str|None, override:str|None) -> str|None:
 def misfit(use) -> str|None:
     "What every schema says against settings: nothing as soon as one takes them"
     from quake.core import QuakeError
+    said = []
     for schema in schemas():
         try: use(schema)
-        except QuakeError as e: said = str(e)
+        except QuakeError as e: said.append(str(e))
         else: return
-    return said
+    return next((o for o in said if 'unknown setting' not in o), said[0]) # of a value that does not fit, what the learner that has the setting says
 
 @cache
 def schemas() -> list:
