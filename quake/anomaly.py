@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PLANTED', 'TITLES', 'PATCH', 'SCORES', 'straight_line', 'zeros', 'clipped', 'dead', 'spike', 'tone', 'flip_labels',
-           'plant', 'worst_patch', 'painting_errors', 'amplitude_statistics', 'robust_z', 'rule_findings', 'usual_for',
-           'Detector', 'suspicion', 'label_doubt', 'ranked', 'plantings', 'label_plantings', 'planting_table',
-           'plot_plantings', 'reason', 'anomaly_table', 'plot_anomalies']
+           'plant', 'worst_patch', 'reconstruction_errors', 'amplitude_statistics', 'robust_z', 'rule_findings',
+           'usual_for', 'Detector', 'anomaly_scores', 'label_doubt', 'ranked', 'plantings', 'label_plantings',
+           'planting_table', 'plot_plantings', 'reason', 'anomaly_table', 'plot_anomalies']
 
-# %% ../nbs/55_anomaly.ipynb #8072b795
+# %% ../nbs/55_anomaly.ipynb #015a176f
 from collections.abc import Sequence
 from textwrap import wrap
 
@@ -25,6 +25,7 @@ from .crossval import cross_validate, folds
 from .data.core import Waveforms
 from .data.faults import quality
 from .latent import logistic, tied_groups
+from .reconstruction_figures import DIFFERENCE, beyond, colour_bar, draw_cells, extent_of, limits, reach, unit
 from .scores import middle, ranking_scores
 from .signal import stft_axes
 from .visualization.spectrogram import describe
@@ -102,34 +103,34 @@ def plant(
     for i in rows: x[i] = PLANTED[g.choice([*PLANTED]) if kind == 'any' else kind](np.array(x[i]), rate, g).astype(np.float32)
     return waves.like(arrays=x), rows
 
-# %% ../nbs/55_anomaly.ipynb #3f884bc6
+# %% ../nbs/55_anomaly.ipynb #904ec0fa
 PATCH = (9, 3) # frequencies and frames
 
 def worst_patch(
     seen,              # (channel, frequency, frame)
-    painted,           # the reconstruction, the same shape
+    reconstructed,           # the reconstruction, the same shape
     patch:tuple=PATCH  # frequencies and frames
 ) -> tuple: # its mean squared error; channel, frequency and frame of its centre, as indices
-    "The part of a spectrogram that is painted worst"
-    e = (np.asarray(painted, dtype=float) - np.asarray(seen, dtype=float))**2
+    "The part of a spectrogram that is reconstructed worst"
+    e = (np.asarray(reconstructed, dtype=float) - np.asarray(seen, dtype=float))**2
     size = [min(p, n) for p, n in zip(patch, e.shape[1:])]
     mean = uniform_filter(e, (1, *size), mode='reflect')
     inner = tuple(slice(p//2, n - (p - 1)//2) for p, n in zip(size, e.shape[1:])) # whole patches only
     at = np.unravel_index(mean[:, *inner].argmax(), mean[:, *inner].shape)
     return float(mean[:, *inner][at]), int(at[0]), int(at[1]) + size[0]//2, int(at[2]) + size[1]//2
 
-# %% ../nbs/55_anomaly.ipynb #965bfb48
-def painting_errors(
+# %% ../nbs/55_anomaly.ipynb #4ba67dfd
+def reconstruction_errors(
     trained,          # an `Autoencoder`
     waves:Waveforms,  # records of any lengths
     patch:tuple=PATCH # frequencies and frames
 ) -> pd.DataFrame: # a row per record: mse, patch (MSE of the worst one), and where that is: channel, hz, s
     "How badly each record is reconstructed, and where worst"
     f, rate, rows = trained.front_end, waves.sampling_rate or 1., []
-    for (seen, painted), n in zip(trained.reconstruct(waves), waves.lengths):
-        error, c, i, j = worst_patch(seen, painted, patch)
+    for (seen, reconstructed), n in zip(trained.reconstruct(waves), waves.lengths):
+        error, c, i, j = worst_patch(seen, reconstructed, patch)
         hz, s = stft_axes(int(n), rate, f.nperseg, f.noverlap, f.nfft)
-        rows.append((float(((painted - seen)**2).mean()), error, waves.channels[c], float(hz[i]), float(s[j])))
+        rows.append((float(((reconstructed - seen)**2).mean()), error, waves.channels[c], float(hz[i]), float(s[j])))
     return pd.DataFrame(rows, columns=['mse', 'patch', 'channel', 'hz', 's'])
 
 # %% ../nbs/55_anomaly.ipynb #7406e2b4
@@ -169,7 +170,7 @@ def rule_findings(
         rows.append((float(sum(found.values())), ', '.join(k + f' {q["trace_dead_channels"]}'*(k == 'dead') for k, v in found.items() if v)))
     return pd.DataFrame(rows, columns=['rule', 'said'])
 
-# %% ../nbs/55_anomaly.ipynb #5ea817df
+# %% ../nbs/55_anomaly.ipynb #ae9f64a8
 def usual_for(
     stats:np.ndarray # of `amplitude_statistics` (record, channel, 5)
 ) -> np.ndarray: # (record, 4)
@@ -190,7 +191,7 @@ class Detector:
         self.trained, self.patch = trained, patch
         self.stats, codes = amplitude_statistics(waves), trained.codes(waves)
         self.usual = PCA(min(directions, len(waves)//2, codes.shape[1])).fit(codes)
-        logs, at = self.logs(painting_errors(trained, waves, patch), codes), usual_for(self.stats)
+        logs, at = self.logs(reconstruction_errors(trained, waves, patch), codes), usual_for(self.stats)
         self.at = at.mean(0), at.std(0) + 1e-12
         self.models = {k: HuberRegressor(max_iter=2000).fit((at - self.at[0])/self.at[1], v) for k, v in logs.items()}
         self.left = self.unusual(logs, self.stats)
@@ -205,21 +206,21 @@ class Detector:
 
     def __repr__(self): return f'Detector of what is unlike {len(self.left):,} records, by {type(self.trained.model).__name__}'
 
-# %% ../nbs/55_anomaly.ipynb #dbc2b232
-SCORES = dict(painting='painting: error + patch', patch='worst patch', error='error of the record', code='code', amplitude='amplitude statistics', rule='rules', both='rules, then painting')
+# %% ../nbs/55_anomaly.ipynb #d978b8d9
+SCORES = dict(reconstruction='reconstruction: error + patch', patch='worst patch', error='error of the record', code='code', amplitude='amplitude statistics', rule='rules', both='rules, then reconstruction')
 
-def suspicion(
+def anomaly_scores(
     detector:Detector,
     waves:Waveforms # records of any lengths
 ) -> pd.DataFrame: # a row per record: a column for each of `SCORES`; and channel, hz, s of the worst patch, and what the rules say
     "Every score of every record"
     detector.trained.check(waves)
-    errors, codes, stats = painting_errors(detector.trained, waves, detector.patch), detector.trained.codes(waves), amplitude_statistics(waves)
+    errors, codes, stats = reconstruction_errors(detector.trained, waves, detector.patch), detector.trained.codes(waves), amplitude_statistics(waves)
     z = robust_z(detector.unusual(detector.logs(errors, codes), stats), detector.left)
-    out = pd.DataFrame(z, columns=['error', 'patch', 'code']).assign(painting=lambda d: d.error + d.patch)
+    out = pd.DataFrame(z, columns=['error', 'patch', 'code']).assign(reconstruction=lambda d: d.error + d.patch)
     out['amplitude'] = np.abs(robust_z(stats, detector.stats, 0.02)).max((1, 2))
     found = rule_findings(waves)
-    return out.assign(**found, both=np.where(found.rule > 0, 1e3 + found.rule, out.painting))[[*SCORES, 'said']].join(errors[['channel', 'hz', 's']])
+    return out.assign(**found, both=np.where(found.rule > 0, 1e3 + found.rule, out.reconstruction))[[*SCORES, 'said']].join(errors[['channel', 'hz', 's']])
 
 # %% ../nbs/55_anomaly.ipynb #4289115e
 def label_doubt(
@@ -246,7 +247,7 @@ def ranked(
     hits = fault[sure].sum() + fault[tied].mean()*(len(rows) - sure.sum())
     return float(hits/len(rows)), float(ranking_scores(fault, score)[1][0])
 
-# %% ../nbs/55_anomaly.ipynb #77611a79
+# %% ../nbs/55_anomaly.ipynb #c2668dab
 def plantings(
     detector:Detector,
     waves:Waveforms,               # records that the autoencoder has not seen
@@ -255,14 +256,14 @@ def plantings(
     seeds:Sequence=range(10)       # of the plantings
 ) -> pd.DataFrame: # columns kind, seed, score, precision, average_precision
     "Break some records, rank all of them by every score, again and again"
-    clean = suspicion(detector, waves)
+    clean = anomaly_scores(detector, waves)
     waves, clean = waves[(clean.rule == 0).to_numpy()], clean[clean.rule == 0].reset_index(drop=True) # none may be at fault before
     out = []
     for kind in kinds:
         for seed in seeds:
             broken, rows = plant(waves, kind, share, seed)
             scores = clean[[*SCORES]].copy()
-            scores.iloc[rows] = suspicion(detector, broken[rows])[[*SCORES]] # the others are as they were
+            scores.iloc[rows] = anomaly_scores(detector, broken[rows])[[*SCORES]] # the others are as they were
             chance = rng(seed, 'chance', kind).random(len(waves))
             out += [(kind, seed, name, *ranked(score, rows)) for name, score in (*scores.items(), ('chance', chance))]
     return pd.DataFrame(out, columns=['kind', 'seed', 'score', 'precision', 'average_precision'])
@@ -312,9 +313,9 @@ def plot_plantings(
     fig.suptitle(title or of.replace('_', ' ').capitalize() + f': mean and middle 95 % of {found.seed.nunique()} plantings', x=0.01, ha='left')
     return fig
 
-# %% ../nbs/55_anomaly.ipynb #5df324a0
+# %% ../nbs/55_anomaly.ipynb #fe991c4a
 def reason(
-    row:pd.Series # of `suspicion`, with `doubt` where labels are known
+    row:pd.Series # of `anomaly_scores`, with `doubt` where labels are known
 ) -> str:
     "Why a record is suspicious, in words"
     why = [row.said]*bool(row.said)
@@ -332,15 +333,15 @@ def anomaly_table(
     doubt:np.ndarray=None   # of `label_doubt`, for records with labels (record,)
 ) -> pd.DataFrame: # most suspicious first: record (its number in `waves`), name, label, score, why, and the worst patch (channel, s, hz)
     "The most suspicious records, and why"
-    found = suspicion(detector, waves)
+    found = anomaly_scores(detector, waves)
     score = found.both if doubt is None else found.both + np.where(doubt > 0.9, 500, 0)
-    found = found.assign(score=found.painting, **({} if doubt is None else dict(doubt=doubt)))
+    found = found.assign(score=found.reconstruction, **({} if doubt is None else dict(doubt=doubt)))
     order = np.argsort(-score.to_numpy(), kind='stable')[:n]
     md, top = waves.metadata.iloc[order].reset_index(drop=True), found.iloc[order].reset_index(drop=True)
     names = {new: md[old] for old, new in dict(trace_name='name', source_type='label').items() if old in md}
     return pd.DataFrame(dict(record=order, **names, score=top.score.round(1), why=top.apply(reason, axis=1), channel=top.channel, s=top.s.round(1), hz=top.hz.round(2)))
 
-# %% ../nbs/55_anomaly.ipynb #3350a749
+# %% ../nbs/55_anomaly.ipynb #61b09a5a
 @use_style()
 def plot_anomalies(
     detector:Detector,
@@ -348,43 +349,33 @@ def plot_anomalies(
     table:pd.DataFrame, # of `anomaly_table`
     n:int=4             # so many of its first rows
 ): # the figure
-    "The most suspicious records: the component concerned as it was recorded, as it was seen, as it was painted, and the difference"
+    "The most suspicious records: the component concerned as it was recorded, the model's input and output, and the difference"
     table, rows = table[:n], table.record[:n].to_numpy()
     fig, axs = new_figure(len(table), 4, figsize=(10.5, 2.1*len(table) + 0.4), squeeze=False, width_ratios=[1.5, 1, 1, 1])
-    pairs = detector.trained.reconstruct(waves[rows])
-    low, high = (float(f([f(seen.numpy()) for seen, _ in pairs])) for f in (np.min, np.max))
-    for axes, row, (seen, painted) in zip(axs, table.itertuples(), pairs):
+    pairs, front, rate = detector.trained.reconstruct(waves[rows]), detector.trained.front_end, waves.sampling_rate
+    span, far = limits([x for x, _ in pairs], front), reach([y - x for x, y in pairs])
+    for axes, row, (x, y) in zip(axs, table.itertuples(), pairs):
         c = waves.channels.index(row.channel)
         lines = [f'{row.record} · {row.channel} · {describe(waves.metadata.iloc[row.record])}', *wrap(row.why, 50)]
-        _draw_wave(axes[0], waves[int(row.record)][c], waves.sampling_rate, lines)
-        images = _draw_images(axes[1:], seen[c].numpy(), painted[c].numpy(), low, high, _extent(detector.trained.front_end, waves, row.record))
+        _draw_wave(axes[0], waves[int(row.record)][c], rate, lines)
+        looks = ((x, span, SEQUENTIAL), (y, span, SEQUENTIAL), (y - x, (-far, far), DIFFERENCE))
+        images = [draw_cells(ax, o[c].numpy(), extent_of(o, front, rate), *look) for ax, (o, *look) in zip(axes[1:], looks)]
+        axes[1].set_ylabel('frequency (Hz)' if rate else 'frequency (cycles per sample)')
+        for ax in axes[2:]: ax.tick_params(labelleft=False)
         _outline(axes[3], row, detector)
-    for ax, title in zip(axs[0, 1:], ('Seen', 'Painted', 'Painted − seen')): ax.set_title(title)
-    for ax in axs[-1]: ax.set_xlabel('time (s)')
-    _bar(fig, images[0], axs[:, 1:3], 'as the model sees it'); _bar(fig, images[1], axs[:, 3], 'difference')
+    for ax, title in zip(axs[0, 1:], ('input', 'output', 'output − input')): ax.set_title(title)
+    for ax in axs[-1]: ax.set_xlabel('time (s)' if rate else 'time (samples)')
+    below = dict(orientation='horizontal', aspect=40, pad=0.02, shrink=0.7)
+    colour_bar(fig, images[1], axs[:, 1:3], unit(front), beyond([o for pair in pairs for o in pair], span), **below)
+    colour_bar(fig, images[2], axs[:, 3], 'difference', 'both', **below)
     return fig
 
-# %% ../nbs/55_anomaly.ipynb #a7457672
-def _extent(front, waves, i):
-    "Edges of a spectrogram: s and Hz"
-    hz, s = stft_axes(int(waves.lengths[i]), waves.sampling_rate or 1., front.nperseg, front.noverlap, front.nfft)
-    dt, df = float(s[1] - s[0])/2, float(hz[1] - hz[0])/2
-    return float(s[0]) - dt, float(s[-1]) + dt, float(hz[0]) - df, float(hz[-1]) + df
-
+# %% ../nbs/55_anomaly.ipynb #fe55362b
 def _draw_wave(ax, x, rate, lines):
     "A component as it was recorded; what there is to say stands above"
     ax.plot(np.arange(len(x))/(rate or 1), x, color=INK, lw=0.5)
     ax.set_yticks([]); ax.margins(x=0); ax.spines['left'].set_visible(False)
     ax.set_title('\n'.join(lines), fontsize=8, weight='normal')
-
-def _draw_images(axs, seen, painted, low, high, extent):
-    "What was seen, what was painted, and the difference; the first and the last image"
-    look = dict(origin='lower', aspect='auto', interpolation='nearest', extent=extent)
-    first = [ax.imshow(o, cmap=SEQUENTIAL, vmin=low, vmax=high, **look) for ax, o in zip(axs, (seen, painted))][0]
-    last = axs[2].imshow(painted - seen, cmap='PuOr', vmin=-0.5*(high - low), vmax=0.5*(high - low), **look)
-    axs[0].set_ylabel('frequency (Hz)')
-    for ax in axs[1:]: ax.set_yticklabels([])
-    return first, last
 
 def _outline(ax, row, detector):
     "A frame around the worst patch"
@@ -392,8 +383,3 @@ def _outline(ax, row, detector):
     df, dt = rate/(f.nfft or f.nperseg), (f.nperseg - f.noverlap)/rate
     h, w = detector.patch[0]*df, detector.patch[1]*dt
     ax.add_patch(Rectangle((row.s - w/2, row.hz - h/2), w, h, fill=False, ec=INK, lw=1.2))
-
-def _bar(fig, image, axs, title):
-    "A colour bar below its columns"
-    bar = fig.colorbar(image, ax=list(axs.flat), orientation='horizontal', aspect=40, pad=0.02, shrink=0.7, extend='both')
-    bar.set_label(title); bar.outline.set_visible(False)

@@ -231,25 +231,27 @@ class Analysed(NamedTuple):
     scale:Affine      # what was taken off the magnitude or its logarithm, (batch, channel, 1, 1)
     n:int             # samples of each record
 
-# %% ../nbs/03_signal.ipynb #d29b5d6b
+# %% ../nbs/03_signal.ipynb #9e69ba66
 def by_length(
     f,              # makes (group, ..., frame) of the records (group, ..., time) of one length
     x:Tensor,       # (batch, ..., time), zero-padded
-    lengths:Tensor  # true samples of each (batch,)
+    lengths:Tensor=None, # true samples of each (batch,); all when None
+    *others         # what else `f` takes, a row per record
 ) -> Tensor: # (batch, ..., most frames), 0 beyond each record's own
-    "Apply `f` to the records of each length by themselves"
+    "Apply `f` to the records of each length by themselves, so that padding takes no part"
+    if lengths is None: return f(x, *others)
     sizes = lengths.tolist()
     if max(sizes) > x.shape[-1]: raise DataError(f'a record of {max(sizes):,} samples in a batch of {x.shape[-1]:,}')
-    if len(set(sizes)) == 1: return f(x[..., :sizes[0]])
+    if len(set(sizes)) == 1: return f(x[..., :sizes[0]], *others)
     out = None
     for n in sorted(set(sizes), reverse=True): # the longest first: it has the most frames
         rows = torch.tensor([i for i, o in enumerate(sizes) if o == n], device=x.device)
-        part = f(x[..., :n][rows])
+        part = f(x[..., :n][rows], *(o[rows] for o in others))
         if out is None: out = part.new_zeros(len(x), *part.shape[1:])
         out[rows, ..., :part.shape[-1]] = part
     return out
 
-# %% ../nbs/03_signal.ipynb #326d3a70
+# %% ../nbs/03_signal.ipynb #5bcc2986
 class FrontEnd(nn.Module):
     "From a batch of waveforms to a batch of spectrograms, on the batch's device"
     def __init__(self,
@@ -273,8 +275,7 @@ class FrontEnd(nn.Module):
         x:Tensor,           # (batch, channel, time), any unit, zero-padded where records are shorter
         lengths:Tensor=None # true samples of each record (batch,); all of them when None
     ) -> Tensor: # (batch, channel, frequency, frame), float32; 0 beyond a record's frames
-        f = lambda x: self.analyse(x).spec
-        return f(x) if lengths is None else by_length(f, x, lengths)
+        return by_length(lambda x: self.analyse(x).spec, x, lengths)
 
     def waveforms(self,
         x:Tensor # (..., time), any unit
@@ -299,28 +300,31 @@ class FrontEnd(nn.Module):
             scale = SCALES[self.scale](lead(spec))
             return Analysed(scale.apply(spec), z, wave, scale, x.shape[-1])
 
-    def shape(self,
-        n:int # samples per record
-    ) -> tuple[int, int]: # (frequency, frame): the model's `img_size`
-        "The size of the spectrograms made of `n` samples"
-        return stft_shape(n, self.nperseg, self.noverlap, self.nfft)
-
     def frames(self,
         lengths # samples of each record (record,): a tensor, an array, or one number
     ): # frames of each record's spectrogram, the same kind
         "How many frames records have"
         return -(-(lengths + 2*(self.nperseg//2) - self.nperseg)//(self.nperseg - self.noverlap)) + 1
 
-    def samples(self,
-        frames:int # of a spectrogram
-    ) -> int: # the fewest samples that make so many
-        "How long a record must be"
-        return max(self.nperseg, (frames - 2)*(self.nperseg - self.noverlap) + 1 + self.nperseg % 2)
-
     def extra_repr(self):
         return ', '.join(f'{k}={getattr(self, k)}' for k in ('nperseg', 'noverlap', 'nfft', 'highpass', 'zscore', 'log', 'scale', 'floor'))
 
-# %% ../nbs/03_signal.ipynb #b9e71e0f
+# %% ../nbs/03_signal.ipynb #a88554b8
+@patch
+def shape(self:FrontEnd,
+    n:int # samples per record
+) -> tuple[int, int]: # (frequency, frame): the model's `img_size`
+    "The size of the spectrograms made of `n` samples"
+    return stft_shape(n, self.nperseg, self.noverlap, self.nfft)
+
+@patch
+def samples(self:FrontEnd,
+    frames:int # of a spectrogram
+) -> int: # the fewest samples that make so many
+    "How long a record must be"
+    return max(self.nperseg, (frames - 2)*(self.nperseg - self.noverlap) + 1 + self.nperseg % 2)
+
+# %% ../nbs/03_signal.ipynb #4bfda30b
 @patch
 def pair(self:FrontEnd,
     x:Tensor,           # (batch, channel, time), any unit
@@ -330,4 +334,4 @@ def pair(self:FrontEnd,
     "Spectrograms of two versions of each record, both on the scale of the first"
     f = lambda both: self.analyse(both, first=True).spec
     both = torch.stack([x, target], 1)
-    return (f(both) if lengths is None else by_length(f, both, lengths)).unbind(1)
+    return by_length(f, both, lengths).unbind(1)

@@ -6,18 +6,19 @@
 __all__ = ['splitmix64', 'Draws', 'shift_time', 'add_noise', 'rotate', 'silence', 'close_loop', 'noise_bank', 'NoiseBank',
            'mask_band', 'Augment']
 
-# %% ../../nbs/18_data.augmentation.ipynb #2c41dbfe
+# %% ../../nbs/18_data.augmentation.ipynb #09bc14e3
 import math
 from collections.abc import Sequence
 from copy import copy
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 
 from ..config import AugmentConfig
 from ..core import COMPONENTS, ConfigError, nearest, rng, seed_for
 from .core import Waveforms
-from ..signal import standardise
+from ..signal import by_length, standardise
 
 # %% ../../nbs/18_data.augmentation.ipynb #dc2c468c
 def splitmix64(
@@ -167,7 +168,7 @@ def mask_band(
     band = band[:, None, :, None] if axis == -2 else band[:, None, None, :]
     return torch.where(band, spec.mean((-2, -1), keepdim=True), spec)
 
-# %% ../../nbs/18_data.augmentation.ipynb #b977e6a8
+# %% ../../nbs/18_data.augmentation.ipynb #dbbfbb3c
 class Augment(nn.Module):
     "Random changes to a batch of records, before and after the front end; none of them outside training"
     def __init__(self, 
@@ -183,64 +184,66 @@ class Augment(nn.Module):
         self.bank = NoiseBank(noise) if wanted else None
 
     def draws(self,
-        epoch:int,     # the epoch
-        records:Tensor # numbers of the records in the training set (batch,)
+        epoch:int,      # the epoch
+        records:Tensor, # numbers of the records in the training set (batch,)
+        view:str=''     # what for, where a record is changed more than once: each view has its own numbers
     ) -> Draws:
         "The random numbers of one batch"
-        return Draws(self.seed, epoch, records)
+        return Draws(seed_for(self.seed, view) if view else self.seed, epoch, records)
 
-    def waveforms(self,
+    def before(self,
         x:Tensor,           # (batch, channel, time)
         draws:Draws,        # of this batch
         lengths:Tensor=None # true samples of each record (batch,), where they are zero-padded
     ) -> Tensor:            # (batch, channel, time)
-        "Shift, turn, amplify, silence, and add noise"
+        "Waveforms, before the front end: shift, turn, amplify, silence, and add noise"
         return self.disturbed(self.moved(x, draws, lengths), draws, lengths)
 
     def moved(self, x:Tensor, draws:Draws, lengths:Tensor=None) -> Tensor:
         "The first half: the record that might have been. What learns to reconstruct is to reconstruct this"
-        return by_length(self._moved, x, draws, lengths)
+        return by_length(self._moved, x, lengths, draws)
 
     def disturbed(self, x:Tensor, draws:Draws, lengths:Tensor=None) -> Tensor:
         "The second half: what gets in the way. What learns to reconstruct is to take it off again"
-        return by_length(self._disturbed, x, draws, lengths) if self.cfg.noise_p else x
+        return by_length(self._disturbed, x, lengths, draws) if self.cfg.noise_p else x
 
-    def _moved(self, x, draws):
-        c = self.cfg
-        if c.shift: x = shift_time(x, ((2*draws.uniform('shift') - 1)*c.shift*x.shape[-1]).round().long())
-        if c.rotate_p: x = rotate(x, draws.uniform('angle')*2*math.pi*draws.chosen('turn', c.rotate_p), self.channels)
-        if c.gain_db: x = x*10**((2*draws.uniform('gain', x.shape[1], 1) - 1)*c.gain_db/20)
-        if c.drop_channel_p and x.shape[1] > 1:
-            which = (draws.uniform('channel')*x.shape[1]).long()
-            x = silence(x, which.masked_fill(~draws.chosen('drop', c.drop_channel_p), -1))
-        return x
+    def after(self,
+        spec:Tensor,       # (batch, channel, frequency, frame)
+        draws:Draws,       # of this batch
+        frames:Tensor=None # true frames of each record (batch,), where they are zero-padded
+    ) -> Tensor:           # the same shape
+        "Spectrograms, after the front end: mask frames and frequencies"
+        return by_length(self._masked, spec, frames, draws) if self.cfg.time_mask or self.cfg.freq_mask else spec
 
-    def _disturbed(self, x, draws):
-        some = draws.chosen('noisy', self.cfg.noise_p).nonzero()[:, 0]
-        lo, hi = self.cfg.noise_snr_db
-        if not len(some): return x
-        few = draws[some]
-        noise = self.bank(few, x.shape[-1]) if self.bank else few.normal('noise', *x.shape[1:])
-        return x.index_copy(0, some, add_noise(x[some], noise, lo + (hi-lo)*few.uniform('snr')))
+# %% ../../nbs/18_data.augmentation.ipynb #2c57dcd9
+@patch
+def _moved(self:Augment, x:Tensor, draws:Draws) -> Tensor:
+    "Shift, turn, amplify, silence"
+    c = self.cfg
+    if c.shift: x = shift_time(x, ((2*draws.uniform('shift') - 1)*c.shift*x.shape[-1]).round().long())
+    if c.rotate_p: x = rotate(x, draws.uniform('angle')*2*math.pi*draws.chosen('turn', c.rotate_p), self.channels)
+    if c.gain_db: x = x*10**((2*draws.uniform('gain', x.shape[1], 1) - 1)*c.gain_db/20)
+    if c.drop_channel_p and x.shape[1] > 1:
+        which = (draws.uniform('channel')*x.shape[1]).long()
+        x = silence(x, which.masked_fill(~draws.chosen('drop', c.drop_channel_p), -1))
+    return x
 
-    def spectrograms(self, 
-        spec:Tensor, # (batch, channel, frequency, frame)
-        draws:Draws  # of this batch
-    ) -> Tensor:
-        "Mask frames and frequencies"
-        for axis, name, most in ((-1, 'frames', self.cfg.time_mask), (-2, 'frequencies', self.cfg.freq_mask)):
-            if most: spec = mask_band(spec, draws.uniform(name), draws.uniform(name + ' width')*most, axis)
-        return spec
+@patch
+def _disturbed(self:Augment, x:Tensor, draws:Draws) -> Tensor:
+    "Add noise"
+    some = draws.chosen('noisy', self.cfg.noise_p).nonzero()[:, 0]
+    lo, hi = self.cfg.noise_snr_db
+    if not len(some): return x
+    few = draws[some]
+    noise = self.bank(few, x.shape[-1]) if self.bank else few.normal('noise', *x.shape[1:])
+    return x.index_copy(0, some, add_noise(x[some], noise, lo + (hi-lo)*few.uniform('snr')))
 
-# %% ../../nbs/18_data.augmentation.ipynb #aa6382ea
-def by_length(f, x:Tensor, draws:Draws, lengths:Tensor=None) -> Tensor: # (batch, channel, time)
-    "Apply `f` to the records of each length by themselves, so that padding takes no part"
-    if lengths is None or bool((lengths == x.shape[-1]).all()): return f(x, draws)
-    out = torch.zeros_like(x)
-    for n in lengths.unique().tolist():
-        rows = (lengths == n).nonzero()[:, 0]
-        out[rows, :, :n] = f(x[rows, :, :n], draws[rows])
-    return out
+@patch
+def _masked(self:Augment, spec:Tensor, draws:Draws) -> Tensor:
+    "Cover bands of frames and frequencies"
+    for axis, name, most in ((-1, 'frames', self.cfg.time_mask), (-2, 'frequencies', self.cfg.freq_mask)):
+        if most: spec = mask_band(spec, draws.uniform(name), draws.uniform(name + ' width')*most, axis)
+    return spec
 
 # %% ../../nbs/18_data.augmentation.ipynb #1f37a123
 def check_augment(cfg:AugmentConfig) -> AugmentConfig:

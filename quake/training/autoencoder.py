@@ -91,7 +91,7 @@ def picture(
         rows.append(np.concatenate([np.pad(t, ((0, 4), (0, 4), (0, 0)), constant_values=255) for t in tiles], 1))
     return np.concatenate(rows)
 
-# %% ../../nbs/43a_training.autoencoder.ipynb #d3bde6da
+# %% ../../nbs/43a_training.autoencoder.ipynb #e037680c
 class AutoencoderTask(Task):
     "Trains a model to give back the spectrograms that it is shown"
     def __init__(self,
@@ -118,16 +118,7 @@ class AutoencoderTask(Task):
         clean = self.augment.moved(x, draws, lengths)
         noisy = self.augment.disturbed(clean, draws, lengths)
         spec, target = (self.front_end(clean, lengths),)*2 if noisy is clean else self.front_end.pair(noisy, clean, lengths)
-        return self.masked(spec, draws, self.front_end.frames(lengths)), target
-
-    def masked(self, spec:Tensor, draws, frames:Tensor) -> Tensor: # (batch, channel, frequency, frame)
-        "Bands covered in the input, those of each record within its true frames"
-        if not (self.augment.cfg.time_mask or self.augment.cfg.freq_mask): return spec
-        out = torch.zeros_like(spec)
-        for n in frames.unique().tolist():
-            rows = (frames == n).nonzero()[:, 0]
-            out[rows, ..., :n] = self.augment.spectrograms(spec[rows, ..., :n], draws[rows])
-        return out
+        return self.augment.after(spec, draws, self.front_end.frames(lengths)), target
 
     def training_step(self, batch, batch_idx):
         x, lengths, records = batch
@@ -147,12 +138,19 @@ class AutoencoderTask(Task):
         self.log_dict(values, batch_size=int(frames.sum()))
         if batch_idx == 0: self.show(spec, y, frames)
 
-    def show(self, spec:Tensor, y:Tensor, frames:Tensor, most:int=4) -> None:
-        "A picture of some records for TensorBoard, at the end of some epochs"
-        if self.logger is None or not is_due(self.current_epoch, self.trainer.max_epochs): return
-        rows = np.unique(np.linspace(0, len(spec) - 1, most).round().astype(int))
-        pairs = [[o[i, ..., :int(frames[i])].cpu() for i in rows] for o in (spec, y)]
-        self.logger.experiment.add_image('val/input, reconstruction, difference', picture(*pairs), self.global_step, dataformats='HWC')
+# %% ../../nbs/43a_training.autoencoder.ipynb #e276d2dd
+@patch
+def show(self:AutoencoderTask,
+    spec:Tensor,   # (batch, channel, frequency, frame)
+    y:Tensor,      # reconstructions, the same shape
+    frames:Tensor, # true frames of each record (batch,)
+    most:int=4     # records shown
+) -> None:
+    "A picture of some records for TensorBoard, at the end of some epochs"
+    if self.logger is None or not is_due(self.current_epoch, self.trainer.max_epochs): return
+    rows = np.unique(np.linspace(0, len(spec) - 1, most).round().astype(int))
+    pairs = [[o[i, ..., :int(frames[i])].cpu() for i in rows] for o in (spec, y)]
+    self.logger.experiment.add_image('val/input, reconstruction, difference', picture(*pairs), self.global_step, dataformats='HWC')
 
 # %% ../../nbs/43a_training.autoencoder.ipynb #ae83fe17
 def similar(

@@ -34,7 +34,7 @@ def class_weights(
     if (counts == 0).any(): raise DataError(f'class {int((counts == 0).nonzero()[0])} has no training record: no weight can be given to it')
     return len(y)/(n_classes*counts)
 
-# %% ../../nbs/43_training.classifier.ipynb #dca17df2
+# %% ../../nbs/43_training.classifier.ipynb #4fff29da
 class ClassifierTask(Task):
     "Trains a model to tell classes of records apart"
     def __init__(self,
@@ -62,8 +62,8 @@ class ClassifierTask(Task):
     def augmented(self, x:Tensor, records:Tensor) -> Tensor: # logits of changed records
         "The way through the model in training"
         draws = self.augment.draws(self.current_epoch, records)
-        spec = self.front_end(self.augment.waveforms(x, draws))
-        return self.as_run[0](self.augment.spectrograms(spec, draws))
+        spec = self.front_end(self.augment.before(x, draws))
+        return self.as_run[0](self.augment.after(spec, draws))
 
     def loss(self, logits:Tensor, y:Tensor, smoothing:float=0.) -> Tensor:
         "Cross-entropy, in float32 whatever the model computed in"
