@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['band_edges', 'record_features', 'band_energies', 'envelope_shape', 'band_energy_features', 'baseline_predictions']
 
-# %% ../nbs/45_baseline.ipynb #2f32797d
+# %% ../nbs/45_baseline.ipynb #e3bfdbd9
 import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter1d
@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from .core import DataError
 from .data.core import Waveforms
+from .data.images import Images, colour_histogram
 
 # %% ../nbs/45_baseline.ipynb #80014898
 def band_edges(
@@ -74,19 +75,19 @@ def band_energy_features(
     if sampling_rate is None: sampling_rate = getattr(waveforms, 'sampling_rate', None)
     return np.stack([record_features(np.asarray(x), sampling_rate, n_bands, amplitude) for x in waveforms])
 
-# %% ../nbs/45_baseline.ipynb #58c0f058
+# %% ../nbs/45_baseline.ipynb #2ac61af0
 def baseline_predictions(
-    train:Waveforms,     # records to fit on
-    test:Waveforms,      # records to predict
+    train:Waveforms,     # records to fit on, or `Images`
+    test:Waveforms,      # records to predict, or `Images`
     classes=None,        # class names in the order wanted; those of `train` when None
     n_bands:int=12,      # frequency bands
     amplitude:bool=False, # let the loudness in
     C:float=0.1          # inverse strength of the regularisation
 ) -> np.ndarray: # probabilities, (N, K)
-    "Logistic regression on band energies and envelope shape"
+    "Logistic regression on band energies and envelope shape; of images, on their colours"
     if train.sampling_rate != test.sampling_rate: raise DataError(f'trained at {train.sampling_rate} Hz, tested at {test.sampling_rate} Hz: resample one of them')
     if len(train.classes) < 2: raise DataError(f'all records are of class {train.classes[0]!r}: there is nothing to tell apart')
-    x, x_test = (band_energy_features(o, None, n_bands, amplitude) for o in (train, test))
+    x, x_test = (colour_histogram(o) if isinstance(o, Images) else band_energy_features(o, None, n_bands, amplitude) for o in (train, test))
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, class_weight='balanced', max_iter=2000)).fit(x, train.labels)
     out = pd.DataFrame(model.predict_proba(x_test), columns=model.classes_)
     return out.reindex(columns=list(classes or model.classes_), fill_value=0.).to_numpy()

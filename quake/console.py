@@ -16,8 +16,8 @@ import typer
 
 from .core import ConfigError, QuakeError
 
-# %% ../nbs/05_console.ipynb #f347b8cb
-MANY = ('--data', '--channels', '--instruments', '--event-type') # options that take several values
+# %% ../nbs/05_console.ipynb #88c4d52b
+MANY = ('--data', '--data-dir', '--channels', '--instruments', '--event-type', '--static') # options that take several values
 
 # %% ../nbs/05_console.ipynb #7ecac8bc
 def spread_values(

@@ -127,7 +127,7 @@ def colourings(
     if wrong := [k for k in by if k not in known]: raise DataError(f'cannot colour by {wrong[0]!r}: {nearest(wrong[0], known.columns)}')
     return known[by]
 
-# %% ../nbs/54_latent.ipynb #4e75f863
+# %% ../nbs/54_latent.ipynb #5f51cbdd
 MOST = 6 # categories with a colour of their own
 LOOK = dict(s=13, lw=0, alpha=0.85)
 
@@ -137,7 +137,7 @@ def _draw_names(ax, xy, values):
     names = list(counts.index[:MOST])
     for name, colour in class_colours(sorted(names, key=str)).items():
         at = (values == name).to_numpy()
-        ax.scatter(*xy[at].T, color=colour, label=f'{name} ({at.sum():,})', **LOOK)
+        ax.scatter(*xy[at].T, color=colour, label=f'{name:.3g} ({at.sum():,})' if isinstance(name, float) else f'{name} ({at.sum():,})', **LOOK)
     rest = (values.notna() & ~values.isin(names)).to_numpy()
     if rest.any(): ax.scatter(*xy[rest].T, marker='x', s=10, lw=0.7, color=INK, alpha=0.5, label=f'{len(counts) - MOST} others ({rest.sum():,})')
     ax.legend(loc='upper left', bbox_to_anchor=(1.01, 1), markerscale=1.6, handletextpad=0.2, borderaxespad=0)

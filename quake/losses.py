@@ -48,22 +48,24 @@ def combined_loss(
     "Half focal loss, half cross-entropy with label smoothing"
     return (focal_loss(logits, y, gamma, alpha) + focal_loss(logits, y, 0, alpha, smoothing))/2
 
-# %% ../nbs/40_losses.ipynb #a1ebb648
+# %% ../nbs/40_losses.ipynb #2b1eb2a7
 def nt_xent(
     a:Tensor,               # embeddings of one view of each record (batch, dim)
     b:Tensor,               # of the other view (batch, dim)
     temperature:float=0.07, # small: only the nearest others count
-    gather:Callable=None,   # (2, batch, dim) of this process → (process, 2, batch, dim) of all; one process when None
+    gather:Callable=None,   # (2, batch, dim) of this process → (process, 2, most, dim) of all, zeros where a process has fewer records; one process when None
     rank:int=0              # number of this process
 ) -> Tensor:                # the mean over this process's views
     "Which of all other views shows the same record?"
     if not temperature > 0: raise ConfigError(f'temperature={temperature}: choose a number above 0')
     z = F.normalize(torch.stack([a, b]).float(), dim=-1)
-    everything, n = (z[None] if gather is None else gather(z)).flatten(0, 2), 2*len(a)
-    own, at = z.flatten(0, 1), torch.arange(n, device=a.device)
-    similar = own @ everything.T/temperature
-    similar = similar.scatter(1, (at + rank*n)[:, None], -torch.inf) # a view is not its own partner
-    return F.cross_entropy(similar, (at + len(a)) % n + rank*n)
+    together = z[None] if gather is None else gather(z)
+    everything, most = together.flatten(0, 2), together.shape[2]
+    at = (2*most*rank + torch.arange(2*most, device=a.device).view(2, most))[:, :len(a)] # where this process's views are among all
+    similar = z.flatten(0, 1) @ everything.T/temperature
+    if gather is not None: similar = similar.masked_fill(~everything.any(-1), -torch.inf)
+    similar = similar.scatter(1, at.flatten()[:, None], -torch.inf) # a view is not its own partner
+    return F.cross_entropy(similar, at.flip(0).flatten())
 
 # %% ../nbs/40_losses.ipynb #a349e727
 def alignment(

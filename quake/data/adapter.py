@@ -205,7 +205,7 @@ def get_datasets(self:WaveformDataAdapter) -> tuple[RecordSet, RecordSet]: # tra
         return torch.cat([one(s[rows][0]) for rows in torch.arange(len(s)).split(256)])
     return tuple(RecordSet(through(sets[s]), sets[s].waves, self.classes) for s in ('train', 'test'))
 
-# %% ../../nbs/17_data.adapter.ipynb #921d9d0c
+# %% ../../nbs/17_data.adapter.ipynb #c35303a6
 @patch
 def __repr__(self:WaveformDataAdapter):
     n, was, dead = self.waves.lengths, self.before, self.dead.sum()
@@ -216,6 +216,7 @@ def __repr__(self:WaveformDataAdapter):
         lines += [f'{len(names):,} left out, {why}: {", ".join(names[:5])}' + ' …'*(len(names) > 5)]
     with_dead = int(self.dead.any(1).sum())
     if dead: lines += [f'dead channels, which become zeros: {dead:,} in {with_dead:,} record{"s"*(with_dead != 1)}']
-    if 'split' in self.waves.metadata: lines += ['split as the column says; ratios and split_by do not count']
+    if hasattr(self, 'split_from'): lines += ['split so that no test record is one that pre-training learnt from']
+    elif 'split' in self.waves.metadata: lines += ['split as the column says; ratios and split_by do not count']
     if self.groups is None: lines += ['no groups known: the split cannot guard against leakage']
     return '\n'.join(lines)

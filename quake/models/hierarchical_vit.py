@@ -86,14 +86,14 @@ class CrossFusion(nn.Module):
         q = q + self.attn(self.norm_q(q), kv, kv, need_weights=False)[0]
         return (q + self.mlp(self.norm(q))).view_as(x)
 
-# %% ../../nbs/33_models.hierarchical_vit.ipynb #6b6c976f
+# %% ../../nbs/33_models.hierarchical_vit.ipynb #08b8ec19
 class HierarchicalViT(nn.Module):
     "Four stages of attention over ever coarser and richer tokens: pictures in, logits out"
     def __init__(self,
         img_size:tuple=(256, 256),     # rows and columns of the picture: frequencies and frames of a spectrogram
         patch_size:int=16,             # of them per token
         in_channels:int=3,             # channels of the picture
-        num_classes:int=7,             # logits
+        num_classes:int=7,             # logits; 0 for none: the embedding is what comes out
         embed_dim_rgb:int=96,          # length of a token in the first stage; doubled in each that follows
         depths:Sequence[int]=(2, 2, 6, 2), # blocks of each stage
         num_heads:Sequence[int]=(3, 6, 12, 24), # heads of each stage
@@ -115,9 +115,9 @@ class HierarchicalViT(nn.Module):
         drops = np.split(np.linspace(0, drop_path_rate, sum(depths)), np.cumsum(depths)[:-1])
         self.stages = nn.Sequential(*[Stage(embed_dim_rgb*2**i, h, mlp_ratio, d.tolist(), i > 0, use_gradient_checkpointing) for i, (h, d) in enumerate(zip(num_heads, drops))])
         self.num_features = embed_dim_rgb*2**(len(depths) - 1)
-        self.norm, self.head = nn.LayerNorm(self.num_features), nn.Linear(self.num_features, num_classes)
+        self.norm, self.head = nn.LayerNorm(self.num_features), nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
         named_apply(init_weights_vit_timm, self.stages)
-        nn.init.trunc_normal_(self.head.weight, std=.02); nn.init.zeros_(self.head.bias)
+        if num_classes: nn.init.trunc_normal_(self.head.weight, std=.02); nn.init.zeros_(self.head.bias)
 
     def tokens(self, x:Tensor, spectral:Tensor=None) -> Tensor: # → (batch, row, column, dim)
         "The first stage's input, both streams joined"

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['GUARD_S', 'LEARNERS', 'DATA', 'CONFIG', 'OVERRIDE', 'RESUME', 'OUTPUT_DIR', 'GROUP_BY', 'GROUP_SIZE', 'TEST_RATIO',
            'SPLIT_BY', 'SELECT', 'RESAMPLE', 'SAMPLING_RATE', 'EPOCHS', 'BATCH_SIZE', 'LR', 'WORKERS', 'SEED',
-           'PROGRESS', 'noise_before_p', 'load_data', 'selected', 'per_source', 'front_end', 'with_floor', 'adapt',
-           'start_run', 'folder_said', 'make_augment', 'train_run', 'check_learner', 'resumed_config',
-           'with_full_paths', 'epochs_done', 'take_up', 'record_resumption', 'check_same', 'split_of',
+           'DISTRIBUTED', 'PROGRESS', 'noise_before_p', 'load_data', 'selected', 'per_source', 'front_end',
+           'with_floor', 'adapt', 'start_run', 'folder_said', 'make_augment', 'reading', 'train_run', 'check_learner',
+           'resumed_config', 'with_full_paths', 'epochs_done', 'take_up', 'record_resumption', 'check_same', 'split_of',
            'check_same_split', 'seen_before', 'only_given', 'go_on', 'data_said', 'asked_config']
 
-# %% ../../nbs/70_pipelines.common.ipynb #d9d3627e
+# %% ../../nbs/70_pipelines.common.ipynb #47335e4f
 import dataclasses
 import os
 from datetime import datetime
@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 import typer
 
-from ..config import CleaningConfig, DataConfig, FrontEndConfig, TrainAutoencoder, TrainHybridViT, load_config, make_config
+from ..config import CleaningConfig, DataConfig, Finetune, FrontEndConfig, Pretrain, TrainAutoencoder, TrainDiffusion, TrainHybridViT, load_config, make_config
 from ..console import NUMBER, PATHS, TEXT, option, sort_channels
 from ..core import ConfigError, DataError
 from ..data.adapter import TransformOP, WaveformDataAdapter
@@ -32,6 +32,7 @@ from ..data.loader import load
 from ..data.quality import mark_duplicates, select
 from ..data.splits import groups_of, kinds, merged, time_pairs
 from ..signal import LOG_FLOOR, FrontEnd, find_floor
+from ..training.processes import check_distributed, is_first, on_first, wait, world
 from ..training.run import Run, fingerprint
 from ..training.trained import save_weights, weights_of
 from ..training.trainer import Task, Throughput, batches, fit, make_trainer, warmup_cosine
@@ -101,22 +102,23 @@ def with_floor(
     floor = find_floor(waves, f.nperseg, f.noverlap, f.nfft, corner=f.highpass)
     return dataclasses.replace(cfg, front_end=dataclasses.replace(f, floor=float(f'{floor:.3g}')))
 
-# %% ../../nbs/70_pipelines.common.ipynb #6c40409f
+# %% ../../nbs/70_pipelines.common.ipynb #cdcabe12
 def adapt(
     cfg,                 # sections `data` and `front_end`, and `seed`
     waves:Waveforms,     # records
-    labelled:bool=True,  # for a classifier: with labels, and cut to one length
+    labelled:bool=True,  # for a classifier: with labels
     classes=None,        # class names; those of the records when None
-    min_samples:int=None # records with fewer samples are left out; one window when None
+    min_samples:int=None, # records with fewer samples are left out; one window when None
+    trim:bool=None       # cut to one length; as `labelled` when None
 ) -> WaveformDataAdapter:
     "Records cleaned and ready to be split"
     d, f = cfg.data, cfg.front_end
-    steps = TransformOP.DROP_NAN | TransformOP.SPECTROGRAM | (TransformOP.TRIMMING if labelled else 0) | (TransformOP.ZSCORE if f.zscore else 0)
+    steps = TransformOP.DROP_NAN | TransformOP.SPECTROGRAM | (TransformOP.TRIMMING if (labelled if trim is None else trim) else 0) | (TransformOP.ZSCORE if f.zscore else 0)
     return WaveformDataAdapter(waves, stft_nperseg=f.nperseg, stft_hop=f.nperseg - f.noverlap, transforms=steps, test_ratio=d.test_ratio, val_ratio=d.val_ratio,
                                groups=groups_of(waves, d.group_by, d.group_size), log=f.log, seed=cfg.seed, split_by=d.split_by, classes=classes,
                                in_memory=dict(auto=None, memory=True, disk=False)[d.held_in], labelled=labelled, min_samples=min_samples or f.nperseg)
 
-# %% ../../nbs/70_pipelines.common.ipynb #104b1629
+# %% ../../nbs/70_pipelines.common.ipynb #c35ba1c0
 def start_run(
     learner:str,         # the run's parent folder: hvit, autoencoder
     cfg,                 # everything
@@ -125,7 +127,10 @@ def start_run(
     model,               # the model
     **facts              # what else to record of it
 ) -> Run:
-    "A run folder that knows its settings, its data and its split"
+    "A run folder that knows its settings, its data and its split: one, however many processes there are"
+    return on_first(_start_run, learner, cfg, adapter, sets, model, **facts)
+
+def _start_run(learner, cfg, adapter, sets, model, **facts):
     run, waves = Run.create(learner, cfg.output_dir), adapter.waves
     left = pd.concat([waves.left_out[['file', 'reason']], adapter.left_out[['name', 'reason']].set_axis(['file', 'reason'], axis=1)])
     if len(left): left.to_csv(run.path/'left_out.csv', index=False)
@@ -149,24 +154,35 @@ def make_augment(
     a = cfg.augment
     return Augment(a, waves.channels, cfg.seed, noise_bank(waves, a.noise_from, cfg.seed) if a.noise_p else None)
 
-# %% ../../nbs/70_pipelines.common.ipynb #e9836639
+# %% ../../nbs/70_pipelines.common.ipynb #ad666a2a
+def reading(
+    cfg # section `trainer`, and `loader` where a learner has one
+) -> dict: # arguments of `batches`
+    "How batches come to the model"
+    if not hasattr(cfg, 'loader'): return dict(workers=cfg.trainer.workers)
+    return dict(workers=cfg.loader.num_workers or cfg.trainer.workers, pin_memory=cfg.loader.pin_memory, persistent=cfg.loader.persistent_workers)
+
+# %% ../../nbs/70_pipelines.common.ipynb #3893989c
 def train_run(
     cfg,            # section `trainer`, and `seed`
     run:Run,        # where it writes
     sets:dict,      # train, and dev where there is one
     task:Task,      # what trains
-    resume=None     # a checkpoint to go on from
+    resume=None,    # a checkpoint to go on from
+    callbacks:tuple=(), # more of Lightning's
+    val_batch:int=None # records at once in validation, where the loss depends on it; many when None
 ) -> dict: # what training took
-    "Train, and leave the chosen weights in the model and in the run folder"
+    "Train, and leave the chosen weights in the run folder, and in the model of the first process"
     t, meter = cfg.trainer, Throughput()
-    trainer = make_trainer(t, run, cfg.seed, 'dev' in sets, cfg.optim.ema_decay, (meter,))
-    val = batches(sets['dev'], min(256, 8*t.batch_size), workers=t.workers) if 'dev' in sets else None
-    fit(trainer, task, batches(sets['train'], t.batch_size, cfg.seed, shuffle=True, workers=t.workers), val, resume)
-    save_weights(weights_of(task, run, t.select), run)
-    return dict(epochs=trainer.current_epoch, seconds=meter.seconds, records_per_s=meter.rate, precision=str(trainer.precision), device=str(trainer.strategy.root_device))
+    trainer = make_trainer(t, run, cfg.seed, 'dev' in sets, cfg.optim.ema_decay*getattr(cfg.optim, 'use_ema', True), (meter, *callbacks))
+    val = batches(sets['dev'], val_batch or min(256, 8*t.batch_size), **reading(cfg)) if 'dev' in sets else None
+    fit(trainer, task, batches(sets['train'], t.batch_size, cfg.seed, shuffle=True, **reading(cfg)), val, resume)
+    if is_first(): save_weights(weights_of(task, run, t.select), run)
+    wait() # all find the weights there
+    return dict(epochs=trainer.current_epoch, seconds=meter.seconds, records_per_s=meter.rate, precision=str(trainer.precision), device=str(trainer.strategy.root_device), processes=world())
 
-# %% ../../nbs/70_pipelines.common.ipynb #bc11591d
-LEARNERS = dict(hvit=(TrainHybridViT, 'train-hvit', 'evaluate'), autoencoder=(TrainAutoencoder, 'train-autoencoder', 'reconstruct')) # settings; command that trains, command that looks
+# %% ../../nbs/70_pipelines.common.ipynb #ccea5408
+LEARNERS = dict(hvit=(TrainHybridViT, 'train-hvit', 'evaluate'), autoencoder=(TrainAutoencoder, 'train-autoencoder', 'reconstruct'), pretrain=(Pretrain, 'pretrain', 'finetune --ssl-checkpoint'), finetune=(Finetune, 'finetune', 'evaluate'), diffusion=(TrainDiffusion, 'train-diffusion', 'generate')) # settings; command that trains, command that looks
 
 def check_learner(
     run:Run, # a run
@@ -176,7 +192,7 @@ def check_learner(
     known = LEARNERS.get(run.read_config()[1].get('learner', 'hvit'))
     if known and known[0] is not schema: raise DataError(f'{run.path} is a run of quake {known[1]}: go on with it by quake {known[1]} --resume {run.path}, look at it by quake {known[2]} {run.path}')
 
-# %% ../../nbs/70_pipelines.common.ipynb #c12a7fbd
+# %% ../../nbs/70_pipelines.common.ipynb #d5a3b895
 def resumed_config(
     run:Run,   # a run to go on with
     schema,    # the dataclass of its settings
@@ -185,19 +201,20 @@ def resumed_config(
     "The configuration of a run to go on with"
     check_learner(run, schema)
     own = make_config(schema, (str(run.path), run.read_config()[0]))
-    if cfg is not None: own.trainer = dataclasses.replace(own.trainer, **{k: getattr(cfg.trainer, k) for k in ('max_epochs', 'progress', 'device', 'workers')})
+    if cfg is not None: own.trainer = dataclasses.replace(own.trainer, **{k: getattr(cfg.trainer, k) for k in ('max_epochs', 'progress', 'device', 'devices', 'workers')})
     return own
 
-# %% ../../nbs/70_pipelines.common.ipynb #f6847dc5
+# %% ../../nbs/70_pipelines.common.ipynb #6c07483a
 def with_full_paths(
     cfg # a configuration with sections `data` and `cleaning`
 ): # the same, paths absolute
     "Paths that mean the same in every folder"
     full = lambda p: None if p is None else os.path.abspath(p)
     cleaning = dataclasses.replace(cfg.cleaning, response=full(cfg.cleaning.response), bands=full(cfg.cleaning.bands))
-    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, paths=[full(p) for p in cfg.data.paths]), cleaning=cleaning)
+    others = {k: full(getattr(cfg, k)) for k in ('ssl_pretrained_path',) if hasattr(cfg, k)}
+    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, paths=[full(p) for p in cfg.data.paths]), cleaning=cleaning, **others)
 
-# %% ../../nbs/70_pipelines.common.ipynb #a7458c18
+# %% ../../nbs/70_pipelines.common.ipynb #2db5dce6
 def epochs_done(
     run:Run # a run
 ) -> int:
@@ -227,6 +244,10 @@ def record_resumption(
     done:int  # epochs that are done
 ) -> None:
     "Write down the settings, and that the run was gone on with"
+    wait() # until every process has read them
+    on_first(_record_resumption, run, cfg, done)
+
+def _record_resumption(run, cfg, done):
     settings, facts = run.read_config()
     note = dict(epoch=done, max_epochs_before=settings['trainer']['max_epochs'], date=datetime.now().isoformat(timespec='seconds'))
     run.save_config(with_full_paths(cfg), **facts | dict(resumed=[*facts.get('resumed', []), note]))
@@ -296,7 +317,7 @@ def go_on(
     cfg.trainer = dataclasses.replace(cfg.trainer, **t)
     return cfg
 
-# %% ../../nbs/70_pipelines.common.ipynb #c1a9811a
+# %% ../../nbs/70_pipelines.common.ipynb #5f4610eb
 DATA = Annotated[PATHS, option('Pickles, miniSEED files or folders, stores; one or more. Without it: what lies in resources/, or else synthetic records.')]
 CONFIG = Annotated[TEXT, option('A preset or the path of a YAML file.')]
 OVERRIDE = Annotated[TEXT, option('Settings, such as "optim.lr: 1e-4, trainer.max_epochs: 300"; `quake settings` lists them all.')]
@@ -314,9 +335,10 @@ BATCH_SIZE = Annotated[int | None, option('Records per step.')]
 LR = Annotated[NUMBER, option('Highest learning rate.')]
 WORKERS = Annotated[int | None, option('Processes that read ahead, of sets on disk.')]
 SEED = Annotated[int | None, option('Every random number follows from it (0).')]
+DISTRIBUTED = Annotated[bool, typer.Option('--distributed', help='Refuse to train in one process only; several GPUs are used without it, too.')]
 PROGRESS = Annotated[bool | None, typer.Option('--progress/--no-progress', help='Show progress bars.')]
 
-# %% ../../nbs/70_pipelines.common.ipynb #9c7ddaa6
+# %% ../../nbs/70_pipelines.common.ipynb #106e7612
 def data_said(
     paths,                   # behind --data
     channels, instruments=(), # behind --channels and --instruments
@@ -331,8 +353,11 @@ def asked_config(
     config:str,    # behind --config
     override:str,  # behind --override
     resume:str,    # behind --resume
-    said:dict      # the other options, nested
+    said:dict,     # the other options, nested
+    distributed:bool=False # behind --distributed
 ): # an instance of `schema`
     "What a command line asks for: a new run, or one to go on with"
     said = only_given(said)
-    return load_config(schema, config, override, **said) if resume is None else go_on(resume, schema, said, bool(override) or config != preset)
+    cfg = load_config(schema, config, override, **said) if resume is None else go_on(resume, schema, said, bool(override) or config != preset)
+    if distributed: check_distributed(cfg.trainer)
+    return cfg

@@ -7,7 +7,7 @@ __all__ = ['DRAWN', 'least_samples', 'records_of', 'draw_data', 'build_model', '
            'open_autoencoder', 'sets_of', 'same_sets', 'evaluate', 'train_autoencoder', 'check_overlap', 'command',
            'main']
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #583de563
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #67e295c0
 import re
 import sys
 from typing import Annotated
@@ -24,11 +24,12 @@ from ..data.core import Waveforms
 from ..data.records import OnDisk, RecordSet
 from ..data.splits import kinds
 from ..models.autoencoder import ConvAutoencoder
-from .common import (BATCH_SIZE, CONFIG, DATA, EPOCHS, GROUP_BY, GROUP_SIZE, LR, OUTPUT_DIR, OVERRIDE, PROGRESS, RESAMPLE, RESUME, SAMPLING_RATE, SEED, SELECT, SPLIT_BY, TEST_RATIO, WORKERS,
+from .common import (BATCH_SIZE, CONFIG, DATA, DISTRIBUTED, EPOCHS, GROUP_BY, GROUP_SIZE, LR, OUTPUT_DIR, OVERRIDE, PROGRESS, RESAMPLE, RESUME, SAMPLING_RATE, SEED, SELECT, SPLIT_BY, TEST_RATIO, WORKERS,
                                     adapt, asked_config, check_same, check_same_split, data_said, folder_said, front_end, load_data, make_augment, per_source, record_resumption, resumed_config, start_run, take_up, train_run, with_floor)
 from ..reconstruction import Reconstruction, measure
 from ..reconstruction_figures import write_reconstruction
 from ..training.autoencoder import Autoencoder, AutoencoderTask
+from ..training.processes import in_processes, is_first
 from ..training.run import Run
 from ..training.trained import load_weights
 from ..training.trainer import pick_device, pick_precision
@@ -157,7 +158,8 @@ def evaluate(
     plt.close('all')
     return r
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #978381a5
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #c5b4a52e
+@in_processes
 def train_autoencoder(
     cfg:TrainAutoencoder=None, # everything; the defaults when None
     resume=None,               # a run to go on with: a `Run` or its path; its own configuration counts
@@ -180,8 +182,9 @@ def train_autoencoder(
     run = start_run('autoencoder', cfg, adapter, sets, model) if resume is None else Run.open(resume)
     if resume is not None: record_resumption(run, cfg, done)
     say(folder_said(run))
-    draw_data(adapter.waves, cfg, run)
+    if is_first(): draw_data(adapter.waves, cfg, run)
     took = train_run(cfg, run, learnt, make_task(cfg, sets['train'], model), run.checkpoint('last') if done else None)
+    if not is_first(): return run # one of several processes evaluates
     if took['records_per_s'] is None: took = run.metrics.get('training', took) # nothing was left to train
     run.save_figure(run.plot_history(), 'training')
     run.save_metrics(training=took)
@@ -198,7 +201,7 @@ def check_overlap(
     f = cfg.front_end
     if noverlap is None and f.noverlap >= f.nperseg: raise ConfigError(f'--nperseg {f.nperseg} is not above the overlap of neighbouring windows, {f.noverlap} samples by default: give --noverlap too, {3*f.nperseg//4} say')
 
-# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #d3bdf340
+# %% ../../nbs/75_pipelines.train_autoencoder.ipynb #a53c16b4
 def command(
     data:DATA=[],
     config:CONFIG='autoencoder',
@@ -222,13 +225,14 @@ def command(
     resample:RESAMPLE=None,
     sampling_rate:SAMPLING_RATE=None,
     seed:SEED=None,
+    distributed:DISTRIBUTED=False,
     progress:PROGRESS=None,
 ):
     """Train an autoencoder: no labels needed."""
     said = dict(data=data_said(data, channels, instruments, group_by=group_by, group_size=group_size, test_ratio=test_ratio, sampling_rate=sampling_rate, split_by=split_by, select=select),
                 cleaning=dict(resample=resample), front_end=dict(nperseg=nperseg, noverlap=noverlap, nfft=nfft), optim=dict(lr=lr),
                 trainer=dict(max_epochs=num_epochs, batch_size=batch_size, workers=num_workers, progress=progress), seed=seed, output_dir=output_dir)
-    cfg = asked_config(TrainAutoencoder, 'autoencoder', config, override, resume, said)
+    cfg = asked_config(TrainAutoencoder, 'autoencoder', config, override, resume, said, distributed)
     check_overlap(cfg, noverlap)
     train_autoencoder(cfg, resume)
 

@@ -166,14 +166,16 @@ def history(self:Run) -> pd.DataFrame: # index: epoch; columns: 'train/loss', 'v
     columns = {t: pd.Series({epoch(e.step): e.value for e in events.Scalars(t)}) for t in tags if t != 'epoch' and ends}
     return pd.DataFrame(columns).sort_index().rename_axis('epoch')
 
-# %% ../../nbs/41_training.run.ipynb #52f471cf
+# %% ../../nbs/41_training.run.ipynb #fa056141
 def panels(
     tags # names of what was logged, such as 'val/loss'
 ) -> dict: # title → the tags of its curves, train before val
-    "What is drawn of a run: the loss; and of a classifier its accuracy, of an autoencoder the error of each component"
+    "What is drawn of a run: the loss; of a diffusion model its parts; and of a classifier its accuracy, of an autoencoder the error of each component, of pre-training what the embeddings are worth"
     named = lambda *names: [t for n in names for t in sorted(t for t in tags if t.split('/')[-1] == n)]
-    errors = named(*(f'mse_{c}' for c in COMPONENTS))
-    return {'loss': named('loss')} | ({'MSE by component': errors} if errors else {'accuracy': named('accuracy', 'balanced_accuracy')})
+    if parts := named('loss_total', 'loss_stft'): return {'loss': parts, 'mean squared error of the velocity': named('loss_main_mse_v', 'mse_v')}
+    others = {'MSE by component': named(*(f'mse_{c}' for c in COMPONENTS)), 'balanced accuracy of embeddings': named('probe_accuracy', 'knn_accuracy'), 'alignment and uniformity': named('alignment', 'uniformity')}
+    title = next((k for k, tags in others.items() if tags), None)
+    return {'loss': named('loss')} | ({title: others[title]} if title else {'accuracy': named('accuracy', 'balanced_accuracy')})
 
 @patch
 def plot_history(self:Run): # a Figure: loss, and what `panels` puts beside it, epoch by epoch
@@ -182,8 +184,9 @@ def plot_history(self:Run): # a Figure: loss, and what `panels` puts beside it, 
     with use_style():
         fig, axs = new_figure(1, 2, figsize=(8, 2.8))
         for ax, (title, tags) in zip(axs, panels(history).items()):
-            look = dict(marker='o' if len(history) < 20 else '', ms=4) # of one epoch there is no line
-            for tag, colour in zip(tags, (INK, *OTHERS)): ax.plot(history.index, history[tag], color=colour, label=tag, ls='--' if tag.startswith('val') else '-', **look)
+            for tag, colour in zip(tags, (INK, *OTHERS)):
+                known = history[tag].dropna() # not everything is looked at in every epoch
+                ax.plot(known.index, known, color=colour, label=tag, ls='--' if tag.startswith('val') else '-', marker='o' if len(known) < 20 else '', ms=4) # of one epoch there is no line
             ax.set(xlabel='epoch', title=title)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             if tags: ax.legend(); _log_where_wide(ax, history[tags])

@@ -46,7 +46,7 @@ class Trained:
         "The precision it computes in"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-# %% ../../nbs/42a_training.trained.ipynb #25e79a4c
+# %% ../../nbs/42a_training.trained.ipynb #d7aefd60
 def save_weights(model:nn.Module, run:Run) -> None:
     "Write the model's weights to model.safetensors"
     save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, run.weights)
@@ -54,7 +54,8 @@ def save_weights(model:nn.Module, run:Run) -> None:
 def load_weights(model:nn.Module, run:Run) -> nn.Module:
     "Read the model's weights from model.safetensors, strictly"
     if not run.weights.exists(): raise DataError(f'{run.path} holds no model.safetensors: its training did not end; go on with --resume {run.path}')
-    model.load_state_dict(load_file(run.weights))
+    try: model.load_state_dict(load_file(run.weights))
+    except RuntimeError as e: raise DataError(f'{run.weights}: these weights are those of another network than config.yaml describes: {str(e).splitlines()[1].strip()}') from None
     return model
 
 # %% ../../nbs/42a_training.trained.ipynb #4f8292ee

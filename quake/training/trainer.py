@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['BATCH_POOL', 'block_order', 'like_lengths', 'BatchSampler', 'batches', 'SeedEpochs', 'warmup_cosine', 'ema_decay',
-           'average_weights', 'Throughput', 'has_bf16', 'pick_device', 'pick_precision', 'checkpoint_callbacks',
-           'quiet', 'Events', 'make_trainer', 'fit', 'decay_groups', 'make_optimizer', 'Task']
+           'average_weights', 'Throughput', 'LogRate', 'has_bf16', 'pick_device', 'pick_precision',
+           'checkpoint_callbacks', 'quiet', 'Events', 'processes', 'make_trainer', 'fit', 'memory_savers',
+           'decay_groups', 'make_optimizer', 'Task']
 
-# %% ../../nbs/42_training.trainer.ipynb #efc475a4
+# %% ../../nbs/42_training.trainer.ipynb #c8973843
 import logging
 import math
 import time
@@ -20,12 +21,16 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..config import ClassifierOptimConfig, OptimConfig, TrainerConfig
 from ..core import ConfigError, DataError, QuakeError, rng, seed_for
 from ..data.records import POOL, record_names
+from ..streams import streams
+from .processes import join, join_norms, rank, share, sum_all, world
 from .run import Run
 
 # %% ../../nbs/42_training.trainer.ipynb #6cb3dbab
@@ -57,7 +62,7 @@ def like_lengths(
         out += [cut[k] for k in gen.permutation(len(cut))]
     return out
 
-# %% ../../nbs/42_training.trainer.ipynb #e24ef778
+# %% ../../nbs/42_training.trainer.ipynb #15c6730f
 class BatchSampler(Sampler):
     "Batches of record numbers, in an order that is a function of (seed, epoch)"
     def __init__(self,
@@ -66,14 +71,17 @@ class BatchSampler(Sampler):
         seed:int=0,         # the run's seed
         shuffle:bool=True,  # in a new order each epoch
         starts:np.ndarray=None,  # first of each block of records that are read together (block,); all records are shuffled at once when None
-        lengths:np.ndarray=None  # samples (record,), where records of like lengths shall come together
+        lengths:np.ndarray=None, # samples (record,), where records of like lengths shall come together
+        part:tuple=(0, 1)   # which part of each batch, of how many: number of this process, and of all
     ):
         if batch_size < 1: raise ConfigError(f'batch_size={batch_size}: at least 1')
+        if shuffle and n//max(1, math.ceil(n/batch_size)) < part[1] > 1: raise ConfigError(f'trainer.batch_size={batch_size} and {n} records: {part[1]} processes share each batch and need a record each; raise it, or lower trainer.devices')
         self.n, self.batches, self.seed, self.shuffle, self.starts, self.lengths, self.epoch = n, math.ceil(n/batch_size), seed, shuffle, starts, lengths, 0
+        self.part, self.whole = part, n < part[1] # too few to deal out: each takes them all, and means stay what they are
         self.pool = BATCH_POOL if starts is None else min(BATCH_POOL, max(1, POOL*n//len(starts)//batch_size)) # no more than the blocks that are held
 
     def set_epoch(self, epoch:int): self.epoch = epoch # Lightning calls it
-    def __len__(self): return self.batches
+    def __len__(self): return self.batches if self.shuffle else len(self.dealt())
 
     def order(self):
         "The order of this epoch"
@@ -81,25 +89,30 @@ class BatchSampler(Sampler):
         gen = rng(self.seed, 'order', self.epoch)
         return gen.permutation(self.n) if self.starts is None else block_order(self.n, self.starts, POOL, gen)
 
-    def __iter__(self):
-        parts = np.array_split(self.order(), self.batches)
+    def dealt(self):
+        "The batches of this epoch, of each the part of this process"
+        parts, (k, n) = np.array_split(self.order(), self.batches), self.part
         if self.shuffle and self.lengths is not None: parts = like_lengths(parts, self.lengths, self.pool, rng(self.seed, 'batches', self.epoch))
-        return iter(parts)
+        return parts if n == 1 or self.whole else [o for p in parts if len(o := np.array_split(p, n)[k])]
 
-# %% ../../nbs/42_training.trainer.ipynb #bbffd22f
+    def __iter__(self): return iter(self.dealt())
+
+# %% ../../nbs/42_training.trainer.ipynb #d2bfa5ad
 def batches(
     records:Dataset,    # a list of indices gives a batch
-    batch_size:int,     # at most so many per batch
+    batch_size:int,     # at most so many per batch, over all processes together
     seed:int=0,         # the run's seed
     shuffle:bool=False, # in a new order each epoch
-    workers:int=0       # processes that read ahead, of sets on disk; 0 reads in this one
+    workers:int=0,      # processes that read ahead, of sets that are not in memory; 0 reads in this one
+    pin_memory:bool=False, # page-locked memory, for a GPU
+    persistent:bool=True # keep those processes from epoch to epoch
 ) -> DataLoader: # yields what `records[indices]` gives
     "Batches of a data set, in memory or on disk"
     starts = getattr(getattr(records, 'x', None), 'starts', None) # of blocks on disk
     lengths = None if getattr(records, 'one_length', True) else records.lengths.numpy()
-    if workers and starts is None: warnings.warn(f'trainer.workers={workers} does nothing: these records are in memory, and handing them from one process to another costs more than taking them'); workers = 0
-    return DataLoader(records, sampler=BatchSampler(len(records), batch_size, seed, shuffle, starts, lengths), batch_size=None, num_workers=workers,
-                      persistent_workers=workers > 0, generator=torch.Generator()) # of its own: an iterator draws a number when it begins
+    workers = workers if starts is not None or not getattr(records, 'in_memory', True) else 0 # handing on records that are in memory costs more than taking them
+    return DataLoader(records, sampler=BatchSampler(len(records), batch_size, seed, shuffle, starts, lengths, (rank(), world())), batch_size=None, num_workers=workers,
+                      pin_memory=pin_memory and torch.cuda.is_available(), persistent_workers=persistent and workers > 0, generator=torch.Generator()) # of its own: an iterator draws a number when it begins
 
 # %% ../../nbs/42_training.trainer.ipynb #330e5264
 class SeedEpochs(Callback):
@@ -136,7 +149,7 @@ def average_weights(
         else: torch._foreach_copy_(average, current)
     return WeightAveraging(multi_avg_fn=update)
 
-# %% ../../nbs/42_training.trainer.ipynb #b7da3f66
+# %% ../../nbs/42_training.trainer.ipynb #33672259
 class Throughput(Callback):
     "Measures training records per second, epoch by epoch, and the time of a run"
     def __init__(self): self.rates, self.before, self.began = [], 0., time.perf_counter()
@@ -145,7 +158,7 @@ class Throughput(Callback):
         self.records += len(batch[0])
         if trainer.is_last_batch:
             if batch[0].is_cuda: torch.cuda.synchronize()
-            self.rates.append(self.records/(time.perf_counter() - self.start))
+            self.rates.append(sum_all(torch.tensor(float(self.records), device=module.device)).item()/(time.perf_counter() - self.start))
             module.log('train/records_per_s', self.rates[-1], on_step=False, on_epoch=True)
 
     def state_dict(self): return dict(seconds=self.seconds)
@@ -154,6 +167,12 @@ class Throughput(Callback):
     def seconds(self): return self.before + time.perf_counter() - self.began # s, the sessions before this one included
     @property
     def rate(self): return float(np.median(self.rates[1:] or self.rates)) if self.rates else None # records/s; the first epoch warms up
+
+# %% ../../nbs/42_training.trainer.ipynb #d41e554a
+class LogRate(Callback):
+    "Logs the highest learning rate of the parameter groups as `train/lr`, epoch by epoch"
+    def on_train_epoch_start(self, trainer, module):
+        module.log('train/lr', max(g['lr'] for o in trainer.optimizers for g in o.param_groups), on_step=False, on_epoch=True)
 
 # %% ../../nbs/42_training.trainer.ipynb #ff87b8aa
 def has_bf16(
@@ -203,7 +222,15 @@ class Events(TensorBoardLogger):
     "TensorBoard's event files, and no second file of settings beside config.yaml"
     def save(self): self.experiment.flush()
 
-# %% ../../nbs/42_training.trainer.ipynb #f6cb7d34
+# %% ../../nbs/42_training.trainer.ipynb #1a6eb328
+def processes(
+    device:str # 'cpu' or 'cuda'
+) -> dict: # arguments of Lightning's trainer
+    "The processes that there are; one where nobody has started more"
+    if world() == 1: return dict(devices=1)
+    return dict(devices=world(), strategy=DDPStrategy(process_group_backend='nccl' if device == 'cuda' else 'gloo'), plugins=[LightningEnvironment()])
+
+# %% ../../nbs/42_training.trainer.ipynb #8e043424
 def make_trainer(
     cfg:TrainerConfig,    # how training runs
     run:Run,              # where it writes
@@ -218,16 +245,17 @@ def make_trainer(
     if needs_validation and not validate: raise ConfigError(f'{needs_validation} needs validation records: set data.val_ratio, to 0.15 say')
     quiet()
     device = pick_device(cfg.device)
-    chosen = [SeedEpochs(seed), LearningRateMonitor(logging_interval='epoch'), *callbacks, *([average_weights(ema)] if ema else [])]
+    join(device)
+    chosen = [SeedEpochs(seed), LearningRateMonitor(logging_interval='epoch'), *callbacks, LogRate(), *([average_weights(ema)] if ema else [])]
     if cfg.early_stopping: chosen += [EarlyStopping('val/loss', patience=cfg.early_stopping)]
     if cfg.progress: chosen += [TQDMProgressBar(refresh_rate=5)]
-    return Trainer(accelerator='gpu' if device == 'cuda' else 'cpu', devices=1, precision=pick_precision(cfg.precision, device),
-        max_epochs=cfg.max_epochs, accumulate_grad_batches=cfg.accumulate, gradient_clip_val=cfg.clip_norm or None,
+    return Trainer(accelerator='gpu' if device == 'cuda' else 'cpu', **processes(device), precision=pick_precision(cfg.precision, device),
+        max_epochs=cfg.max_epochs, check_val_every_n_epoch=getattr(cfg, 'validate_every_epochs', 1), accumulate_grad_batches=cfg.accumulate, gradient_clip_val=cfg.clip_norm or None,
         callbacks=chosen + checkpoint_callbacks(cfg, run.checkpoints, validate),
         logger=Events(run.path, name='', version=''), enable_progress_bar=cfg.progress, enable_model_summary=False,
         log_every_n_steps=1, num_sanity_val_steps=0, use_distributed_sampler=False)
 
-# %% ../../nbs/42_training.trainer.ipynb #9cbed6c0
+# %% ../../nbs/42_training.trainer.ipynb #926d807a
 def fit(
     trainer:Trainer,        # from `make_trainer`
     module,                 # a LightningModule
@@ -237,13 +265,21 @@ def fit(
 ):
     "Train, or go on training"
     if resume: train.sampler.set_epoch(torch.load(resume, weights_only=True)['epoch'] + 1) # Lightning draws the first batches before it tells the epoch
+    join_norms(module)
     with warnings.catch_warnings():
-        for noise in ('.*does not have many workers.*', '.*Checkpoint directory .* exists.*', '.*LeafSpec.*', '.*no `val_dataloader`.*', '.*dirpath has changed.*', '.*in eval mode at the start of training.*'): warnings.filterwarnings('ignore', noise)
+        for noise in ('.*does not have many workers.*', '.*Checkpoint directory .* exists.*', '.*LeafSpec.*', '.*no `val_dataloader`.*', '.*dirpath has changed.*', '.*in eval mode at the start of training.*', '.*could not find the monitored key.*'): warnings.filterwarnings('ignore', noise)
         try: trainer.fit(module, train, val, ckpt_path=resume, weights_only=True if resume else None)
         except RuntimeError as e: # torch.OutOfMemoryError is one; on a CPU there is only the message
             if 'out of memory' not in str(e) and "can't allocate memory" not in str(e): raise
-            raise QuakeError('out of memory: lower trainer.batch_size and raise trainer.accumulate by as much, or take a smaller model') from e
+            raise QuakeError('out of memory: lower trainer.batch_size and raise trainer.accumulate by as much' + memory_savers(module) + ', or take a smaller model') from e
     if trainer.interrupted: raise KeyboardInterrupt
+
+def memory_savers(
+    module:nn.Module # for which there was too little memory
+) -> str: # '', or what else to set
+    "What some learners have besides, to need less"
+    saving = [m.save_memory for m in module.modules() if hasattr(m, 'save_memory')] # the stages of a HierarchicalViT
+    return ', set model.use_gradient_checkpointing: true'*(False in saving) + ', lower images.size where there are images'*bool(saving)
 
 # %% ../../nbs/42_training.trainer.ipynb #04f2ba91
 def decay_groups(
@@ -268,7 +304,7 @@ def make_optimizer(
     if cfg.name == 'sgd': return torch.optim.SGD(groups, cfg.lr, momentum=0.9, weight_decay=cfg.weight_decay, nesterov=True)
     return dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)[cfg.name](groups, cfg.lr, weight_decay=cfg.weight_decay, fused=True)
 
-# %% ../../nbs/42_training.trainer.ipynb #0f4b5e04
+# %% ../../nbs/42_training.trainer.ipynb #9229d697
 class Task(LightningModule):
     "What a learner adds to: a `training_step` and a `validation_step` of its own"
     def __init__(self,
@@ -277,16 +313,19 @@ class Task(LightningModule):
     ):
         super().__init__()
         self.model, self.optim = model, optim
-        self.total, self.count = 0., 0 # of the losses of an epoch
+        self.total, self.count, self.n = 0., 0, 1 # of the losses of an epoch; what the last of them is the mean of
+
+    @property
+    def trainable(self): return self.model # what the optimizer changes; a task may train more than it keeps
 
     def configure_optimizers(self):
-        optimizer, total = make_optimizer(self.model, self.optim), self.trainer.estimated_stepping_batches
+        optimizer, total = make_optimizer(self.trainable, self.optim), self.trainer.estimated_stepping_batches
         warmup = int(self.optim.warmup_epochs/self.trainer.max_epochs*total)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total, floor=self.optim.min_lr))
         return dict(optimizer=optimizer, lr_scheduler=dict(scheduler=schedule, interval='step'))
 
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None): # Lightning's own refuses fused AdamW
-        if gradient_clip_val: nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+        if gradient_clip_val: nn.utils.clip_grad_norm_(self.trainable.parameters(), gradient_clip_val)
 
     def on_train_epoch_start(self): self.total, self.count = 0., 0
     def add_loss(self,
@@ -294,9 +333,17 @@ class Task(LightningModule):
         n:int              # what it is the mean of: records, frames
     ):
         "One batch more in the mean of the epoch, `train/loss`"
-        self.total, self.count = self.total + n*loss.detach(), self.count + n
+        self.total, self.count, self.n = self.total + n*loss.detach(), self.count + n, n
     def on_train_epoch_end(self):
-        if self.count: self.log('train/loss', self.total/self.count, prog_bar=True)
+        summed, count = (sum_all(torch.as_tensor(o, dtype=torch.float32, device=self.device)) for o in (self.total, self.count)) if world() > 1 else (self.total, self.count)
+        if count: self.log('train/loss', summed/count, prog_bar=True)
+
+    def log(self, name, value, *args, batch_size=None, **others): # of several processes: over all of them; Lightning halves a count of records as a whole number, so it is given twice that
+        super().log(name, value, *args, batch_size=batch_size and batch_size*world(), **others | (dict(sync_dist=True) if world() > 1 else {}))
+
+    def on_train_batch_start(self, batch, batch_idx): self.n = len(batch[-1])
+    def backward(self, loss, *args, **kwargs): # of several processes: the gradient of the mean over the records of all
+        super().backward(loss if world() == 1 else loss*share(self.n, loss.device), *args, **kwargs)
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if not torch.isfinite(outputs['loss']):
@@ -305,8 +352,8 @@ class Task(LightningModule):
     @torch.no_grad()
     def blame(self, batch, most:int=8) -> str:
         "Which records of a batch have an input that is not finite, or else all of them; and what to do"
-        seen = getattr(self, 'front_end', nn.Identity())(batch[0])
-        wrong = ~torch.isfinite(seen).flatten(1).all(1).cpu()
+        seen = streams(getattr(self, 'front_end', nn.Identity())(batch[0]))
+        wrong = ~torch.stack([torch.isfinite(x).flatten(1).all(1) for x in seen]).all(0).cpu()
         names = self.names(batch[-1])[wrong.numpy() if wrong.any() else slice(None)]
         listed = ', '.join(names[:most]) + ' …'*(len(names) > most)
         return f': the input is not finite in {listed}: look at it, or leave it out' if wrong.any() else f' (records {listed}): lower optim.lr, set trainer.precision: 32, or look at those records'
