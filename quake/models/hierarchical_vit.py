@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Patches', 'Stage', 'CrossFusion', 'HierarchicalViT']
 
-# %% ../../nbs/33_models.hierarchical_vit.ipynb #9bf08ec6
+# %% ../../nbs/33_models.hierarchical_vit.ipynb #c397028b
 from collections.abc import Sequence
 
 from ..core import QuakeError # quake before timm: its guard lets torchvision import
@@ -13,6 +13,7 @@ from .hybrid_vit import token_grid
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from timm.layers import Mlp, PatchEmbed
 from timm.models import named_apply
 from timm.models.swin_transformer import PatchMerging
@@ -134,3 +135,16 @@ class HierarchicalViT(nn.Module):
     def forward(self, x:Tensor, spectral:Tensor=None) -> Tensor: # … → (batch, class)
         "Logits"
         return self.forward_head(self.forward_features(x, spectral))
+
+# %% ../../nbs/33_models.hierarchical_vit.ipynb #fededa51
+@patch
+def param_groups(self:HierarchicalViT,
+    lr:float=1e-4,          # learning rate of the head
+    weight_decay:float=.01, # of weights; biases and norms have none
+    backbone_scale:float=1. # learning rate of all but the head over that of the head
+) -> list[dict]: # for torch.optim: the head, then the encoder, each with and without decay
+    "The parameters in four groups, for an optimizer"
+    groups = [dict(params=[], lr=lr*scale, weight_decay=wd, name=f'{part}, {kind}')
+              for part, scale in (('head', 1.), ('encoder', backbone_scale)) for wd, kind in ((weight_decay, 'decay'), (0., 'no decay'))]
+    for n, p in self.named_parameters(): groups[2*(not n.startswith('head.')) + (p.ndim < 2)]['params'].append(p)
+    return groups
