@@ -6,11 +6,12 @@
 __all__ = ['MOST', 'Projection', 'ContrastTask', 'in_order', 'embeddings', 'batches_of', 'Encoder', 'mean_recall',
            'probe_accuracy', 'knn_accuracy', 'EmbeddingProbe', 'some_rows', 'shown', 'plot_views']
 
-# %% ../../nbs/43b_training.contrast.ipynb #f95460bc
+# %% ../../nbs/43b_training.contrast.ipynb #7b2384e0
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from lightning.pytorch import Callback
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -36,7 +37,7 @@ class Projection(nn.Sequential):
         projection_dim:int # length of what is compared
     ): super().__init__(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, projection_dim))
 
-# %% ../../nbs/43b_training.contrast.ipynb #d58466e9
+# %% ../../nbs/43b_training.contrast.ipynb #15cb9de9
 class ContrastTask(Task):
     "Trains a model to tell by their embeddings which views show the same record"
     def __init__(self,
@@ -55,26 +56,6 @@ class ContrastTask(Task):
 
     @property
     def trainable(self): return nn.ModuleList([self.model, self.projection])
-
-    def view(self,
-        x:Tensor,       # records (batch, channel, time) or images (batch, channel, row, column)
-        numbers:Tensor, # of the records in their set (batch,)
-        name:str,       # each view has its own random numbers
-        epoch:int=0     # and each epoch
-    ) -> tuple: # of streams (batch, channel, row, column)
-        "A random version of each record, as the model sees it"
-        draws = self.augment.draws(epoch, numbers, name)
-        return tuple(self.augment.after(s, draws) for s in streams(self.front_end(self.augment.before(x, draws))))
-
-    def pair(self, x:Tensor, numbers:Tensor, names:Sequence, epoch:int=0) -> tuple[Tensor, Tensor]: # embeddings (batch, num_features)
-        "Embeddings of two views of each record"
-        views = [self.view(x, numbers, name, epoch) for name in names]
-        return self.as_run[0](*(torch.cat(s) for s in zip(*views))).chunk(2)
-
-    def loss(self, a:Tensor, b:Tensor) -> Tensor:
-        "NT-Xent of the projected embeddings, in float32, among the views of all processes"
-        a, b = self.projection(a), self.projection(b)
-        with torch.autocast(a.device.type, enabled=False): return nt_xent(a.float(), b.float(), self.contrast.temperature, gather if world() > 1 else None, rank())
 
     def training_step(self, batch, batch_idx):
         x, _, numbers = batch
@@ -103,6 +84,30 @@ def in_order(
         numbers, z = gather(numbers[None] + 1).flatten() - 1, gather(z).transpose(0, 1).flatten(1, 2) # of those that make up for others the number is -1
     order = {int(k): i for i, k in enumerate(numbers) if k >= 0}
     return z[:, [order[k] for k in sorted(order)]]
+
+# %% ../../nbs/43b_training.contrast.ipynb #7072984c
+@patch
+def view(self:ContrastTask,
+    x:Tensor,       # records (batch, channel, time) or images (batch, channel, row, column)
+    numbers:Tensor, # of the records in their set (batch,)
+    name:str,       # each view has its own random numbers
+    epoch:int=0     # and each epoch
+) -> tuple: # of streams (batch, channel, row, column)
+    "A random version of each record, as the model sees it"
+    draws = self.augment.draws(epoch, numbers, name)
+    return tuple(self.augment.after(s, draws) for s in streams(self.front_end(self.augment.before(x, draws))))
+
+@patch
+def pair(self:ContrastTask, x:Tensor, numbers:Tensor, names:Sequence, epoch:int=0) -> tuple[Tensor, Tensor]: # embeddings (batch, num_features)
+    "Embeddings of two views of each record"
+    views = [self.view(x, numbers, name, epoch) for name in names]
+    return self.as_run[0](*(torch.cat(s) for s in zip(*views))).chunk(2)
+
+@patch
+def loss(self:ContrastTask, a:Tensor, b:Tensor) -> Tensor:
+    "NT-Xent of the projected embeddings, in float32, among the views of all processes"
+    a, b = self.projection(a), self.projection(b)
+    with torch.autocast(a.device.type, enabled=False): return nt_xent(a.float(), b.float(), self.contrast.temperature, gather if world() > 1 else None, rank())
 
 # %% ../../nbs/43b_training.contrast.ipynb #ddfa8424
 @torch.no_grad()

@@ -170,7 +170,7 @@ def check_distributed(
     "Refuse `--distributed` where there would be one process"
     if not launched() and wanted(cfg) < 2: raise ConfigError('--distributed needs several GPUs, and PyTorch finds ' + ('one here' if torch.cuda.device_count() and cfg.device != 'cpu' else 'none here; to train in two processes on the CPU set trainer.devices: 2'))
 
-# %% ../../nbs/41a_training.processes.ipynb #c8c205b6
+# %% ../../nbs/41a_training.processes.ipynb #1ffc5f50
 def launch(
     f:Callable, # of a module, called in every process
     n:int,      # how many
@@ -190,6 +190,7 @@ def launch(
     if 'value' not in out: raise KeyboardInterrupt
     return pickle.loads(out['value'])
 
+# %% ../../nbs/41a_training.processes.ipynb #e91a2b78
 def _one(k:int, n:int, folder:str, heard, call:bytes):
     "One of the processes, from its beginning to its end"
     Thread(target=_end_with_parent, daemon=True).start()
@@ -217,6 +218,7 @@ def _end_with_parent():
     parent_process().join()
     os._exit(1)
 
+# %% ../../nbs/41a_training.processes.ipynb #3469df8b
 def _hear(heard, say, out:dict):
     "Pass on what the processes say; keep what they return, and the first error"
     time.sleep(0.02)
